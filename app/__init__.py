@@ -1,0 +1,1 @@
+"""Preceptor's HTTP surface and the composition of the graph."""

@@ -1,0 +1,64 @@
+"""The one place where configuration is read: environment and `args:` of the Serve file become `Settings`.
+
+Secrets never travel through here: only the folder that holds them does.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Limits(BaseModel):
+    """Bounds of one request; a request over a bound is refused before the model sees it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    body_bytes: int = Field(1_000_000, gt=0)
+    messages: int = Field(256, gt=0)
+    requests_per_minute: int = Field(600, gt=0)
+    tokens_per_minute: int = Field(200_000, gt=0)
+    concurrent: int = Field(32, gt=0)
+    deadline_s: float = Field(120.0, gt=0)
+    guard_timeout_s: float = Field(10.0, gt=0)
+    append_timeout_s: float = Field(20.0, gt=0)
+
+
+class Settings(BaseModel):
+    """Everything that the graph is told; the defaults run on a laptop."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Path("var")
+    port: int = Field(8000, gt=0, lt=65536)
+    host: str = "127.0.0.1"
+    mode: Literal["laptop", "production"] = "laptop"
+    delivery: Literal["windows", "strict"] = "windows"
+    exchange_logs: int = Field(1, gt=0, le=64)
+    commit_interval_ms: int = Field(20, ge=0)
+    model: str = "smollm2-135m-instruct"
+    limits: Limits = Limits()
+
+    @property
+    def audit(self) -> Path:
+        """Root of all logs."""
+        return self.home / "audit"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the private keys, mode 0700."""
+        return self.home / "keys"
+
+    @property
+    def models(self) -> Path:
+        """Cache of converted weights."""
+        return self.home / "models"
+
+
+def from_environment(**overrides: object) -> Settings:
+    """Read PRECEPTOR_HOME, PRECEPTOR_PORT and PRECEPTOR_MODE; keyword arguments win. Raises pydantic's ValidationError."""
+    named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE"}
+    read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
+    given = Settings.model_validate(read | overrides)
+    return given.model_copy(update={"home": given.home.absolute()})

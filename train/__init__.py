@@ -1,0 +1,1 @@
+"""Jobs: each is `python -m train.NAME`, alone or under `ray job submit`."""
