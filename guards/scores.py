@@ -1,0 +1,50 @@
+"""The four numbers of intent and the one of override that the trained encoder gives to a text."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Calibrated probabilities. Intent is one of four, so those sum to 1; `override` stands on its own."""
+
+    override: float
+    educational: float
+    dual_use: float
+    harmful: float
+    other_harm: float
+
+    @property
+    def harm(self) -> float:
+        """Probability that the text asks for harm of any kind."""
+        return min(1.0, round(self.harmful + self.other_harm, 3))
+
+    @property
+    def sane(self) -> bool:
+        """True when these are probabilities: NaN and sums far from 1 are not."""
+        intent = (self.educational, self.dual_use, self.harmful, self.other_harm)
+        return all(0.0 <= p <= 1.0 for p in (*intent, self.override)) and abs(sum(intent) - 1.0) < 0.01
+
+
+Scorer = Callable[[Sequence[str]], Awaitable[list[Scores]]]
+"""Scores texts, one result per text in the same order. In the product a remote handle; `guards` never knows."""
+
+
+def make(override: float, dual_use: float, harmful: float, other_harm: float) -> Scores:
+    """Round to 0.001 and give the rest to `educational`; graver classes keep their share when there is too much."""
+    harmful = round(harmful, 3)
+    other_harm = round(min(other_harm, 1.0 - harmful), 3)
+    dual_use = round(min(dual_use, 1.0 - harmful - other_harm), 3)
+    rest = round(max(0.0, 1.0 - harmful - other_harm - dual_use), 3)
+    return Scores(round(override, 3), rest, dual_use, harmful, other_harm)
+
+
+def worst(scores: Iterable[Scores]) -> Scores:
+    """The gravest reading of several windows or views of one text: class by class the maximum. At least one."""
+    every = list(scores)
+    return make(
+        max(s.override for s in every),
+        max(s.dual_use for s in every),
+        max(s.harmful for s in every),
+        max(s.other_harm for s in every),
+    )

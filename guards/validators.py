@@ -1,0 +1,49 @@
+"""Every check as a guardrails-ai validator. The only file that knows guardrails.
+
+Why no more of it is used: its streaming drops and leaks text, its results carry no scores, it reports to its
+vendor unless told not to. So one AsyncGuard is built per process, over complete segments only; verdicts come back
+in `metadata`; tracing and metrics are off and no history is kept.
+"""
+
+from typing import Any
+
+from guardrails import AsyncGuard, OnFailAction, settings
+from guardrails.validator_base import FailResult, PassResult, ValidationResult, Validator, register_validator
+
+from guards.checks import CHECKS, Case, Check
+from guards.verdict import Action, Verdict
+
+
+def _validator(name: str, check: Check) -> Validator:
+    class Checked(Validator):
+        """One check in guardrails' shape; pass or fail for its own report, verdicts in the case."""
+
+        def _validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
+            case: Case = metadata["case"]
+            verdicts = check(case)
+            case.found.extend(verdicts)
+            bad = [v for v in verdicts if v.action is not Action.ALLOW]
+            return FailResult(error_message=f"{name}: {bad[0].category}") if bad else PassResult()
+
+        async def async_validate(self, value: Any, metadata: dict[str, Any]) -> ValidationResult:
+            return self._validate(value, metadata)  # cheaper than a hop through a thread pool
+
+    registered = register_validator(name=f"preceptor/{name}", data_type="string")(Checked)
+    return registered(on_fail=OnFailAction.NOOP, use_local=True)
+
+
+class Validators:
+    """All checks behind one AsyncGuard; build once, use from one event loop, any number of calls at a time."""
+
+    def __init__(self) -> None:
+        settings.disable_tracing = True
+        self._guard = AsyncGuard(history_max_length=1)
+        self._guard.configure(allow_metrics_collection=False)
+        self._guard.use(*(_validator(name, check) for name, check in CHECKS.items()))
+
+    async def run(self, case: Case) -> tuple[Verdict, ...]:
+        """Run every check on a case. Whatever a check raises comes through."""
+        # guardrails refuses empty text; the checks read the case, not this value
+        await self._guard.validate(case.text or " ", metadata={"case": case})
+        self._guard.history.clear()  # it would keep the last text of some user
+        return tuple(case.found)
