@@ -57,8 +57,22 @@ class Settings(BaseModel):
 
 
 def from_environment(**overrides: object) -> Settings:
-    """Read PRECEPTOR_HOME, PRECEPTOR_PORT and PRECEPTOR_MODE; keyword arguments win. Raises pydantic's ValidationError."""
+    """Read PRECEPTOR_HOME, PRECEPTOR_PORT and PRECEPTOR_MODE; arguments win. Raises pydantic's ValidationError."""
     named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE"}
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
     return given.model_copy(update={"home": given.home.absolute()})
+
+
+class UnsafeEnvironment(Exception):
+    """The environment would let text leave unguarded or unlogged, or let strangers in; nothing is started."""
+
+
+def require_safe_environment(settings: Settings) -> None:
+    """Raise UnsafeEnvironment for Ray switches that would go around the guard and the log."""
+    if os.environ.get("RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING", "0").lower() not in ("", "0", "false"):
+        raise UnsafeEnvironment(
+            "RAY_SERVE_LLM_ENABLE_DIRECT_STREAMING lets the model answer past guard and log; unset it"
+        )
+    if settings.mode == "production" and os.environ.get("RAY_AUTH_MODE") != "token":
+        raise UnsafeEnvironment("production needs RAY_AUTH_MODE=token: without it replica ports unpickle for anyone")

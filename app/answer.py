@@ -1,0 +1,225 @@
+"""The life of one question, in eight steps. This file is the story; the parts are told elsewhere."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from audit.record import Entry
+from uuid_utils import uuid7
+
+from app.auth import Principal, TokenKey, bearer
+from app.control import ControlView
+from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound, Refused, TooLarge
+from app.exchange import Exchange, Identity, ppm
+from app.generation import Closing, Event, Generation, Window, durable
+from app.limits import Limiter
+from app.settings import Limits
+from app.terms import Lesson, Terms
+from app.wire import ChatRequest, parse_chat
+from deployments.chat import ChatFormat, Turn
+from deployments.generation import Sampling
+from deployments.ports import LogPort, ModelPort
+from guards.errors import GuardFault
+from guards.guard import Guard
+from guards.policy import Policy
+from guards.verdict import Action, Context, Decision, Stage
+
+SYSTEM = (
+    "You are Preceptor, a security tutor. Explain clearly and correctly how attacks work in principle, how they are "
+    "noticed and how they are prevented. Be concise. If you do not know, say so."
+)
+DEFAULT_MAX_TOKENS = 256
+DEFAULTS = Sampling(max_tokens=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that passed admission."""
+
+    id: str
+    who: Principal
+    asked: ChatRequest
+    prompt: Sequence[int]
+    sampling: Sampling
+    client_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tutor:
+    """Everything one answer needs; holds no state of its own."""
+
+    identity: Identity
+    keys: TokenKey
+    control: ControlView
+    logs: Sequence[LogPort]
+    guard: Guard
+    model: ModelPort
+    chat: ChatFormat
+    policy: Policy
+    terms: Terms
+    lessons: Mapping[str, Lesson]
+    limiter: Limiter
+    limits: Limits
+    strict: bool
+
+    def identify(self, headers: dict[str, str]) -> Principal:
+        """Step 1: who asks. Raises NotAuthenticated."""
+        who = self.keys.read(bearer(headers))
+        self.control.require_fresh()
+        if who.jti in self.control.state.revoked:
+            raise NotAuthenticated("this key was revoked", code="revoked_api_key")
+        return who
+
+    def admit(self, who: Principal, body: bytes, headers: dict[str, str]) -> Question:
+        """Step 2: limits, size, schema, model, context length. What is refused here never reaches the model."""
+        self.limiter.check(who)
+        if len(body) > self.limits.body_bytes:
+            raise TooLarge(f"expected at most {self.limits.body_bytes} bytes, came {len(body)}")
+        asked = parse_chat(body, self.limits.messages)
+        if asked.model != self.identity.model:
+            raise NotFound(
+                f"expected model {self.identity.model!r}, came {asked.model[:100]!r}",
+                code="model_not_found",
+                param="model",
+            )
+        prompt = self._encode(asked)
+        room = self.chat.context - len(prompt)
+        sampling = Sampling(
+            max_tokens=min(asked.limit or DEFAULT_MAX_TOKENS, room),
+            temperature=DEFAULTS.temperature if asked.temperature is None else asked.temperature,
+            top_p=asked.top_p or DEFAULTS.top_p,
+            seed=asked.seed,
+            stop=asked.stops,
+        )
+        return Question(str(uuid7()), who, asked, prompt, sampling, headers.get("x-request-id"))
+
+    async def answer(self, question: Question) -> AsyncGenerator[Event]:
+        """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""
+        with self.limiter.place(question.who):
+            tag = await self.require_terms(question.who)  # 3
+            exchange = Exchange(question.id, question.who, self.log_of(question.id), self.identity)
+            passes = await self.control.passes(tag, self.policy.digest)
+            context = Context(
+                request="\n\n".join(question.asked.user_turns), passes=passes, history=question.asked.user_turns
+            )
+            decision = await self._check_prompt(exchange, question, context)  # 4
+            request = self._request_entry(exchange, question, decision)  # 5
+            if decision.action is Action.REFUSE:
+                await self._refuse(exchange, request, decision)
+            if decision.action is Action.TEACH:
+                for event in await self._teach(exchange, request, decision):
+                    yield event
+                return
+            logged = asyncio.create_task(exchange.append([request]))
+            generation = Generation(exchange, self.guard, self.model, self.limits.deadline_s)
+            events = generation.events(question.prompt, question.sampling, context, logged)  # 6, 7, 8
+            try:
+                async with aclosing(self._delivered(events)) as delivered:
+                    async for event in delivered:
+                        yield event
+            finally:
+                self.limiter.spend(question.who, generation.tokens)
+
+    async def require_terms(self, who: Principal) -> str:
+        """Step 3: the acceptance of the current terms is a record in the control log."""
+        tag = await self.control.tag(who.tenant, who.subject)
+        if not await self.control.has_accepted(tag, self.terms.digest):
+            raise NotAllowed(
+                f"accept the terms first: GET /v1/terms, then POST /v1/terms with digest {self.terms.digest}",
+                code="terms_not_accepted",
+            )
+        return tag
+
+    async def _check_prompt(self, exchange: Exchange, question: Question, context: Context) -> Decision:
+        """Step 4: the whole conversation; a check that could not run is a fault, logged as unchecked."""
+        try:
+            return await self.guard.check(question.asked.conversation, Stage.PROMPT, context)
+        except GuardFault as error:
+            request = self._request_entry(exchange, question, None)
+            receipts = await durable(exchange.append([request, exchange.fault("guard", "prompt")]))
+            fault = Fault("the guard could not judge this request", code="guard_unavailable")
+            fault.preceptor = {"cause": "fault"} | exchange.describe("REFUSE", None, receipts[-1])
+            raise fault from error
+
+    def _request_entry(self, exchange: Exchange, question: Question, decision: Decision | None) -> Entry:
+        """Step 5: the request and the decision, as a record."""
+        sampling, deadline_us = question.sampling, int(self.limits.deadline_s * 1_000_000)
+        about = {
+            "client_request_id": question.client_request_id,
+            "deadline_us": now_us() + deadline_us,
+            "params": {
+                "max_tokens": sampling.max_tokens,
+                "temperature_ppm": ppm(sampling.temperature),
+                "top_p_ppm": ppm(sampling.top_p),
+                "seed": sampling.seed,
+            },
+        }
+        return exchange.request(question.asked, decision, about, _messages_json(question.asked))
+
+    async def _refuse(self, exchange: Exchange, request: Entry, decision: Decision) -> None:
+        clause = self.policy.category(decision.category).clause if decision.category else "doubt"
+        shown = (
+            f"This request is refused (terms: {clause}). If that is a mistake, appeal with POST /v1/appeals; "
+            "no guard stands before an appeal."
+        )
+        receipts = await durable(exchange.append([request, exchange.refusal(decision, shown)]))
+        raise Refused(shown, exchange.describe("REFUSE", decision, receipts[-1]))
+
+    async def _teach(self, exchange: Exchange, request: Entry, decision: Decision) -> tuple[Event, Event]:
+        lesson = self.lesson_for(decision.category)
+        entries = [request, exchange.lesson(decision, lesson.id, lesson.shown())]
+        receipts = await durable(exchange.append(entries))
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        about = exchange.describe("TEACH", decision, receipts[-1], lesson.describe())
+        return Window(lesson.shown()), Closing("stop", usage, about)
+
+    async def _delivered(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+        """Window by window, or under `strict` the whole answer at once."""
+        held = ""
+        async with aclosing(events) as given:
+            async for event in given:
+                if not self.strict:
+                    yield event
+                elif isinstance(event, Window):
+                    held += event.text
+                else:
+                    if held and event.finish_reason != "content_filter":
+                        yield Window(held)
+                    yield event
+
+    def lesson_for(self, category: str | None) -> Lesson:
+        """The lesson that comes before questions of this category."""
+        name = self.policy.category(category).lesson if category else None
+        return self.lessons[name or next(iter(self.lessons))]
+
+    def _encode(self, asked: ChatRequest) -> list[int]:
+        longest = self.chat.context
+        if len(asked.conversation) > longest * 64:  # no tokenizer packs more; spares the work
+            raise _too_long(longest, "far more")
+        prompt = self.chat.encode([Turn("system", SYSTEM), *asked.turns])
+        if len(prompt) >= longest:
+            raise _too_long(longest, str(len(prompt)))
+        return prompt
+
+    def log_of(self, request_id: str) -> LogPort:
+        """The exchange log that holds this request; a request never moves."""
+        return self.logs[int(request_id.replace("-", "")[-12:], 16) % len(self.logs)]
+
+
+def _too_long(longest: int, came: str) -> BadRequest:
+    return BadRequest(
+        f"expected fewer than {longest} tokens of context, came {came}",
+        code="context_length_exceeded",
+        param="messages",
+    )
+
+
+def _messages_json(asked: ChatRequest) -> str:
+    return json.dumps([{"role": m.role, "content": m.text} for m in asked.messages], ensure_ascii=False)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,126 @@
+"""Everything a caller can be told no with, as OpenAI clients read it.
+
+PreceptorError
+├── BadRequest            400, 413: the request itself
+├── NotAuthenticated      401: no key, or not a valid one
+├── NotAllowed            403: terms, role, owner
+├── NotFound              404
+├── RateLimited           429, with Retry-After
+├── Refused               400 content_filter: the guard said no
+└── Fault                 503, with Retry-After: a check or the log could not run; never the user's doing
+"""
+
+from typing import Any
+
+
+class PreceptorError(Exception):
+    """Root. `status` is the HTTP status; `code`, `param` and `type` go into the OpenAI error body."""
+
+    status = 500
+    type = "server_error"
+    code = "internal_error"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.preceptor: dict[str, Any] | None = None
+
+    def body(self) -> dict[str, Any]:
+        """`{"error": {...}}`; `detail` repeats the message for clients that look there."""
+        error: dict[str, Any] = {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.code,
+        }
+        if self.preceptor is not None:
+            error["preceptor"] = self.preceptor
+        return {"error": error, "detail": self.message}
+
+    def headers(self) -> dict[str, str]:
+        """Retry-After where waiting helps."""
+        return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+
+
+class BadRequest(PreceptorError):
+    """The request breaks the schema or a bound; says what was expected and what came."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class TooLarge(BadRequest):
+    """The body is over the byte limit."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class NotAuthenticated(PreceptorError):
+    """The key is missing, malformed, expired or revoked."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class NotAllowed(PreceptorError):
+    """The principal is known, but may not do this."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "not_allowed"
+
+
+class NotFound(PreceptorError):
+    """There is no such thing, or it is not yours."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class MethodNotAllowed(PreceptorError):
+    """The route exists, the method does not."""
+
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class RateLimited(PreceptorError):
+    """Over a limit of requests, tokens or concurrency."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class Refused(PreceptorError):
+    """The guard refuses the prompt; a judgement, not a fault."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "content_filter"
+
+    def __init__(self, message: str, preceptor: dict[str, Any]) -> None:
+        super().__init__(message, param="messages")
+        self.preceptor = preceptor
+
+
+class Fault(PreceptorError):
+    """Something of ours could not do its part (cause=fault); nothing unchecked or unlogged leaves."""
+
+    status = 503
+    type = "server_error"
+    code = "service_unavailable"
+
+    def __init__(self, message: str, *, code: str, retry_after_s: int = 5) -> None:
+        super().__init__(message, code=code, retry_after_s=retry_after_s)
+        self.preceptor = {"cause": "fault"}

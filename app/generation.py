@@ -1,0 +1,204 @@
+"""Steps 6 to 8 of a question's life: cut the stream into windows, check each, log each, send each, and close.
+
+One task produces: it generates, checks and hands records to the log. One generator delivers: it waits for each record
+to be durable before it lets the text go. So the check of window k+1 runs while window k is being committed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audit.errors import AuditError
+from audit.log import Receipt
+from audit.record import Entry
+
+from app.errors import Fault
+from app.exchange import Exchange
+from deployments.generation import Sampling
+from deployments.ports import ModelPort, ServiceUnavailable
+from guards.errors import GuardFault
+from guards.guard import Guard
+from guards.stream import Windows
+from guards.verdict import Action, Context, Decision, Stage
+
+logger = logging.getLogger("ray.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Checked and logged text, ready to be sent."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of an answer; `preceptor` holds the receipt."""
+
+    finish_reason: str
+    usage: dict[str, int]
+    preceptor: dict[str, Any]
+
+
+Event = Window | Closing
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A text and perhaps an ending that may leave once their records are durable."""
+
+    text: str
+    logged: "asyncio.Task[list[Receipt]]"
+    ending: tuple[str, Decision | None] | None = None
+
+
+class Generation:
+    """One answer in the making."""
+
+    def __init__(self, exchange: Exchange, guard: Guard, model: ModelPort, deadline_s: float) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self._model = model
+        self._deadline_s = deadline_s
+        self._context = Context()
+        self._queue: asyncio.Queue[_Step | Fault] = asyncio.Queue()
+        self._sent = ""
+        self._usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        self._finish = "stop"
+
+    @property
+    def tokens(self) -> int:
+        """All tokens used so far."""
+        return self._usage["total_tokens"]
+
+    async def events(
+        self, prompt: Sequence[int], sampling: Sampling, context: Context, logged: "asyncio.Task[list[Receipt]]"
+    ) -> AsyncGenerator[Event]:
+        """Deliver windows, then one Closing; `logged` is the request's own record. Raises Fault."""
+        self._context = context
+        producer = asyncio.create_task(self._produce(prompt, sampling))
+        try:
+            await durable(logged)
+            while True:
+                step = await self._queue.get()
+                if isinstance(step, Fault):
+                    raise step
+                receipts = await durable(step.logged)
+                if step.text:
+                    yield Window(step.text)
+                if step.ending:
+                    yield self._closing(*step.ending, receipts[-1])
+                    return
+        finally:
+            producer.cancel()
+            if not self._exchange.closed:
+                await asyncio.shield(asyncio.ensure_future(self._record_interruption("disconnect")))
+
+    async def _produce(self, prompt: Sequence[int], sampling: Sampling) -> None:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._generate(prompt, sampling)
+        except TimeoutError:
+            await self._record_interruption("deadline")
+            self._queue.put_nowait(Fault("the answer took too long", code="deadline_exceeded"))
+        except GuardFault as error:
+            await self._fail("guard", f"the guard could not judge the answer: {type(error).__name__}")
+        except ServiceUnavailable as error:
+            await self._fail(error.service, f"the {error.service} does not answer")
+        except AuditError as error:
+            await self._fail("log", f"the log refused a record: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001  doubt refuses: the client must get an end, and the log too
+            await self._fail("service", f"unexpected {type(error).__name__}")
+
+    async def _generate(self, prompt: Sequence[int], sampling: Sampling) -> None:
+        self._count(len(prompt), 0)
+        windows = Windows()
+        async with aclosing(self._model.stream(prompt, sampling)) as pieces:
+            async for piece in pieces:
+                self._count(len(prompt), piece.tokens)
+                self._finish = piece.finish_reason or self._finish
+                for text in windows.push(piece.text):
+                    if not await self._release(text):
+                        return
+        *ready, last = windows.flush() or [""]
+        for text in ready:
+            if not await self._release(text):
+                return
+        await self._close(last)
+
+    async def _release(self, text: str) -> bool:
+        """Check a window and hand it on; a violation ends the answer and gives False."""
+        decision = await self._check(text, Stage.WINDOW, self._sent)
+        if not _may_leave(decision):
+            self._end("content_filter", decision, [])
+            return False
+        self._sent += decision.text
+        self._queue.put_nowait(_Step(decision.text, self._log([self._exchange.window(decision)])))
+        return True
+
+    async def _close(self, last: str) -> None:
+        """Check the last window, then the whole answer before that window leaves."""
+        window = await self._check(last, Stage.WINDOW, self._sent) if last else None
+        if window and not _may_leave(window):
+            return self._end("content_filter", window, [])
+        tail = window.text if window else ""
+        whole = await self._check(self._sent + tail, Stage.ANSWER, "") if self._sent + tail else None
+        if whole and (not _may_leave(whole) or whole.text != self._sent + tail):
+            return self._end("content_filter", whole, [])
+        self._sent += tail
+        return self._end(self._finish, whole, [self._exchange.window(window)] if window else [], tail)
+
+    def _end(self, finish: str, decision: Decision | None, before: list[Entry], text: str = "") -> None:
+        answer = self._exchange.answer(finish, decision, self._usage, self._sent)
+        self._queue.put_nowait(_Step(text, self._log([*before, answer]), (finish, decision)))
+
+    async def _check(self, text: str, stage: Stage, preceding: str) -> Decision:
+        return await self._guard.check(text, stage, replace(self._context, preceding=preceding))
+
+    def _log(self, entries: list[Entry]) -> "asyncio.Task[list[Receipt]]":
+        return asyncio.create_task(self._exchange.append(entries))
+
+    def _count(self, prompt: int, completion: int) -> None:
+        self._usage = {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        }
+
+    def _closing(self, finish: str, decision: Decision | None, receipt: Receipt) -> Closing:
+        action = Action.REFUSE if finish == "content_filter" else decision.action if decision else Action.ALLOW
+        return Closing(finish, self._usage, self._exchange.describe(action.value, decision, receipt))
+
+    async def _fail(self, service: str, message: str) -> None:
+        logger.warning("request %s: fault of %s", self._exchange.request_id, service)
+        if not self._exchange.closed:
+            await self._try_append(self._exchange.fault(service, "answer"))
+        self._queue.put_nowait(Fault(message, code=f"{service}_unavailable"))
+
+    async def _record_interruption(self, cause: str) -> None:
+        if not self._exchange.closed:
+            await self._try_append(self._exchange.interrupted(cause))
+
+    async def _try_append(self, entry: Entry) -> None:
+        """The log's writer closes what we cannot: an open request past its deadline is interrupted."""
+        try:
+            await self._exchange.append([entry])
+        except (ServiceUnavailable, AuditError):
+            logger.warning("request %s: its ending could not be logged", self._exchange.request_id)
+
+
+def _may_leave(decision: Decision) -> bool:
+    return decision.action in (Action.ALLOW, Action.REDACT)
+
+
+async def durable(logged: Awaitable[list[Receipt]]) -> list[Receipt]:
+    """Wait until the log has it; raises Fault when it has not."""
+    try:
+        return await asyncio.shield(logged)
+    except ServiceUnavailable as error:
+        raise Fault("the log does not answer", code="log_unavailable") from error
+    except AuditError as error:
+        raise Fault("the log refused a record", code="log_unavailable") from error

@@ -1,0 +1,99 @@
+"""Gateway: the Serve ingress. Joins the handles of the other deployments to the Ray-free application."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+
+from audit.errors import AuditError
+from audit.record import Entry, Kind
+from fastapi import FastAPI
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from uuid_utils import uuid7
+
+from app.answer import Tutor
+from app.api import create_app
+from app.auth import TokenKey
+from app.control import ControlView
+from app.exchange import Identity
+from app.limits import Limiter
+from app.settings import Settings, require_safe_environment
+from app.terms import Terms, load_lessons
+from deployments import embedded
+from deployments.auditor import LogHandle
+from deployments.chat import ChatFormat
+from deployments.guard import RemoteScorer
+from deployments.model import RemoteModel
+from deployments.ports import ServiceUnavailable
+from guards.guard import Guard
+from guards.policy import Policy
+
+COUNTS_EVERY_S = 60.0
+
+logger = logging.getLogger("ray.serve")
+
+
+@serve.deployment
+@serve.ingress()
+class Gateway:
+    """Ready once it has read the control log and knows the digests that it will cite."""
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits constructors
+        self,
+        settings: Settings,
+        guard: DeploymentHandle,
+        model: DeploymentHandle,
+        control: DeploymentHandle,
+        exchanges: list[DeploymentHandle],
+    ) -> None:
+        require_safe_environment(settings)
+        timeout_s = settings.limits.append_timeout_s
+        view = ControlView(LogHandle(control, timeout_s))
+        await view.refresh()
+        folder = embedded.find(settings.models, settings.model)
+        policy, terms = Policy.load(), Terms.load()
+        self._tutor = Tutor(
+            identity=Identity(
+                settings.model,
+                folder.digest,
+                await guard.digest.remote(),
+                policy.version,
+                policy.digest,
+                terms.digest,
+            ),
+            keys=TokenKey.load(settings.keys),
+            control=view,
+            logs=[LogHandle(log, timeout_s) for log in exchanges],
+            guard=Guard(policy, RemoteScorer(guard), settings.limits.guard_timeout_s),
+            model=RemoteModel(model),
+            chat=ChatFormat.load(folder.path),
+            policy=policy,
+            terms=terms,
+            lessons=load_lessons(),
+            limiter=Limiter(settings.limits, time.monotonic),
+            limits=settings.limits,
+            strict=settings.delivery == "strict",
+        )
+        self._counts: Counter[str] = Counter()
+        self._loops = [asyncio.ensure_future(view.follow()), asyncio.ensure_future(self._count())]
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._tutor, self._counts)
+
+    async def check_health(self) -> None:
+        """An outage of the log makes us refuse, not restart; a dead loop of ours restarts us."""
+        if any(loop.done() for loop in self._loops):
+            raise RuntimeError("a loop of the Gateway ended")
+
+    async def _count(self) -> None:
+        """Refusals before admission have no record of their own; their number goes into the control log."""
+        while True:
+            await asyncio.sleep(COUNTS_EVERY_S)
+            if self._counts:
+                counts = dict(self._counts)
+                self._counts.clear()
+                entry = Entry(Kind.tick, str(uuid7()), 0, "preceptor", "gateway", {"counts": counts})
+                with contextlib.suppress(ServiceUnavailable, AuditError):
+                    await self._tutor.control.log.append([entry])

@@ -1,0 +1,29 @@
+"""Where the parts are joined: `serve run deployments/serve.yaml` calls `build`.
+
+No `from __future__ import annotations` here: Serve validates `args:` against the annotation of `build`, which must
+be the class itself.
+"""
+
+from ray.serve import Application
+
+from app.ingress import Gateway
+from app.settings import Settings, from_environment, require_safe_environment
+from deployments.auditor import AuditLog
+from deployments.guard import Guard
+from deployments.model import Model
+
+
+def build(args: Settings) -> Application:
+    """The graph Gateway → Guard, Model, AuditLog; arguments win over the environment."""
+    settings = from_environment(**args.model_dump(exclude_unset=True))
+    require_safe_environment(settings)
+    exchanges = [_log(settings, f"exchange-{number}") for number in range(settings.exchange_logs)]
+    control = _log(settings, "control", exchanges)
+    guard = Guard.bind()  # type: ignore[attr-defined]
+    model = Model.bind(str(settings.models), settings.model, control, str(settings.audit / "log.vkey"))  # type: ignore[attr-defined]
+    return Gateway.bind(settings, guard, model, control, exchanges)  # type: ignore[attr-defined]
+
+
+def _log(settings: Settings, name: str, siblings: list[Application] | None = None) -> Application:
+    writer = AuditLog.options(name=f"AuditLog-{name}")  # type: ignore[attr-defined]
+    return writer.bind(str(settings.audit / name), str(settings.keys), settings.commit_interval_ms, siblings or [])

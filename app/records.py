@@ -1,0 +1,209 @@
+"""Routes that append or show records: terms, lessons, appeals, receipts, and the operators' door to the control log."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from audit.errors import AuditError, BadEntry
+from audit.log import Receipt
+from audit.record import Entry, Kind
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from uuid_utils import uuid7
+
+from app.answer import Tutor, now_us
+from app.auth import Principal, Role
+from app.errors import BadRequest, Fault, NotAllowed, NotFound
+from app.generation import durable
+from app.incoming import plain_headers, read_body
+from app.wire import parse_json, parse_model
+from deployments.ports import ServiceUnavailable
+
+PASS_TTL_US = 7 * 24 * 3600 * 1_000_000
+MAX_RECORDS = 256
+
+ALLOWED_KINDS: dict[Role, frozenset[Kind]] = {
+    Role.ADMIN: frozenset(
+        {
+            Kind.grant,
+            Kind.revocation,
+            Kind.terms,
+            Kind.policy,
+            Kind.promotion,
+            Kind.alert,
+            Kind.dataset,
+            Kind.run,
+            Kind.gate,
+        }
+    ),
+    Role.REVIEWER: frozenset({Kind.review}),
+    Role.REDTEAM: frozenset({Kind.finding}),
+}
+
+
+class AcceptTerms(BaseModel):
+    """Body of POST /v1/terms."""
+
+    model_config = ConfigDict(extra="forbid")
+    digest: str
+
+
+class PassLesson(BaseModel):
+    """Body of POST /v1/lessons/{id}/pass; the answers are the learner's own and are not graded."""
+
+    model_config = ConfigDict(extra="forbid")
+    answers: list[str] = Field(default_factory=list, max_length=32)
+
+
+class Appeal(BaseModel):
+    """Body of POST /v1/appeals."""
+
+    model_config = ConfigDict(extra="forbid")
+    request_id: UUID
+    reason: str = Field(min_length=1, max_length=10_000)
+
+
+def routes(tutor: Tutor) -> APIRouter:
+    """All of them, over one tutor."""
+    router = APIRouter(prefix="/v1")
+    _terms_routes(router, tutor)
+    _lesson_routes(router, tutor)
+    _receipt_routes(router, tutor)
+    _operator_routes(router, tutor)
+    return router
+
+
+def _terms_routes(router: APIRouter, tutor: Tutor) -> None:
+    @router.get("/terms", summary="The current terms of use")
+    async def terms() -> dict[str, str]:
+        return {"version": tutor.terms.version, "digest": tutor.terms.digest, "text": tutor.terms.text}
+
+    @router.post("/terms", summary="Accept the terms of this digest")
+    async def accept(request: Request) -> dict[str, Any]:
+        who, body = await _identified(tutor, request)
+        given = parse_model(AcceptTerms, body)
+        if given.digest != tutor.terms.digest:
+            raise BadRequest(f"expected the current digest {tutor.terms.digest}", param="digest")
+        fields = {"terms_digest": tutor.terms.digest, "version": tutor.terms.version}
+        receipt = await _append(tutor, who, Kind.terms, fields)
+        return {"accepted": True, "digest": tutor.terms.digest, "receipt": receipt.proof}
+
+
+def _lesson_routes(router: APIRouter, tutor: Tutor) -> None:
+    @router.get("/lessons/{lesson_id}", summary="One lesson")
+    async def lesson(lesson_id: str) -> dict[str, Any]:
+        return _lesson(tutor, lesson_id)
+
+    @router.post("/lessons/{lesson_id}/pass", summary="Pass a lesson; ungraded, remembered until it expires")
+    async def passed(lesson_id: str, request: Request) -> dict[str, Any]:
+        who, body = await _identified(tutor, request)
+        answers = parse_model(PassLesson, body).answers
+        _lesson(tutor, lesson_id)
+        await tutor.require_terms(who)
+        expires_us = now_us() + PASS_TTL_US
+        receipts = [
+            await _append(
+                tutor,
+                who,
+                Kind.lesson_pass,
+                {
+                    "category": name,
+                    "lesson": lesson_id,
+                    "policy_digest": tutor.policy.digest,
+                    "expires_us": expires_us,
+                },
+                "\n".join(answers) or None,
+            )
+            for name, category in tutor.policy.categories.items()
+            if category.lesson == lesson_id
+        ]
+        return {"pass": lesson_id, "expires_at": expires_us // 1_000_000, "receipt": receipts[-1].proof}
+
+
+def _receipt_routes(router: APIRouter, tutor: Tutor) -> None:
+    @router.get("/receipts/{request_id}", summary="Receipts of one's own request; auditors see all")
+    async def receipts(request_id: str, request: Request) -> dict[str, Any]:
+        who, _ = await _identified(tutor, request)
+        found = await _find(tutor, _uuid(request_id))
+        tag = await tutor.control.tag(who.tenant, who.subject)
+        if who.role not in (Role.AUDITOR, Role.ADMIN):
+            found = [receipt for receipt in found if receipt["subject"] == tag]
+        if not found:
+            raise NotFound(f"no record of request {request_id} that you may see")
+        return {"request_id": request_id, "receipt": found[-1]["proof"], "receipts": found}
+
+    @router.post("/appeals", status_code=202, summary="Appeal a decision; no guard stands before this")
+    async def appeal(request: Request) -> dict[str, Any]:
+        who, body = await _identified(tutor, request)
+        given = parse_model(Appeal, body)
+        receipt = await _append(tutor, who, Kind.appeal, {"about": str(given.request_id)}, given.reason)
+        return {"appeal": "recorded", "request_id": receipt.request_id, "receipt": receipt.proof}
+
+
+def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
+    @router.post("/audit/records", summary="Append records to the control log; kinds depend on the role")
+    async def records(request: Request) -> dict[str, Any]:
+        who, body = await _identified(tutor, request)
+        allowed = ALLOWED_KINDS.get(who.role, frozenset())
+        return {"results": [await _outcome(tutor, entry) for entry in _entries(parse_json(body), allowed)]}
+
+
+async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:
+    who = tutor.identify(plain_headers(request))
+    tutor.limiter.check(who)
+    return who, await read_body(request, tutor.limits.body_bytes)
+
+
+def _lesson(tutor: Tutor, lesson_id: str) -> dict[str, Any]:
+    if lesson_id not in tutor.lessons:
+        raise NotFound(f"expected one of {sorted(tutor.lessons)}, came {lesson_id[:100]!r}")
+    return tutor.lessons[lesson_id].describe()
+
+
+async def _append(tutor: Tutor, who: Principal, kind: Kind, fields: dict[str, Any], text: str | None = None) -> Receipt:
+    """One record of the principal's own doing in the control log."""
+    entry = Entry(kind, str(uuid7()), 0, who.tenant, who.subject, fields, text)
+    return (await durable(tutor.control.log.append([entry])))[0]
+
+
+def _entries(body: dict[str, Any], allowed: frozenset[Kind]) -> list[Entry]:
+    """The entries of a body; raises BadRequest or NotAllowed before anything is appended."""
+    raw = body.get("records")
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_RECORDS:
+        raise BadRequest(f"expected records: a list of 1 to {MAX_RECORDS}", param="records")
+    try:
+        entries = [Entry.from_json(item) for item in raw]
+    except BadEntry as error:
+        raise BadRequest(str(error), param="records") from error
+    for entry in entries:
+        if entry.kind not in allowed:
+            raise NotAllowed(f"your role may append {sorted(allowed)}, not {entry.kind}", code="kind_not_allowed")
+    return entries
+
+
+async def _outcome(tutor: Tutor, entry: Entry) -> dict[str, Any]:
+    """One entry's receipt or error; a bad one does not fail its neighbours."""
+    try:
+        return {"receipt": asdict((await tutor.control.log.append([entry]))[0])}
+    except AuditError as error:
+        return {"error": {"code": type(error).__name__, "message": str(error)}}
+    except ServiceUnavailable as error:
+        raise Fault("the log does not answer", code="log_unavailable") from error
+
+
+async def _find(tutor: Tutor, request_id: str) -> list[dict[str, Any]]:
+    """Receipts of a request from the log that holds it: its exchange log, or for operations the control log."""
+    try:
+        for log in (tutor.log_of(request_id), tutor.control.log):
+            if found := await log.receipts(request_id):
+                return found
+    except ServiceUnavailable as error:
+        raise Fault("the log does not answer", code="log_unavailable") from error
+    return []
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise NotFound("expected the id of a request, a UUID") from error

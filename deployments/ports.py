@@ -1,0 +1,46 @@
+"""What the Gateway asks of the other deployments. Free of Ray, so that the life of a question can be read and tested
+without a cluster."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Protocol
+
+from audit.log import Receipt
+from audit.record import Entry
+
+from deployments.generation import Piece, Sampling
+
+
+class ServiceUnavailable(Exception):
+    """A deployment could not do its part in time; `service` is guard, model or log."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+
+
+class ModelPort(Protocol):
+    """The model, as a stream of pieces."""
+
+    def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
+        """Generate from token ids; closing the iterator stops the generation."""
+        ...
+
+
+class LogPort(Protocol):
+    """One log with its single writer."""
+
+    async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
+        """Durable, in this order, before it returns; raises ServiceUnavailable or an AuditError for a bad entry."""
+        ...
+
+    async def tag(self, tenant: str, subject: str) -> str:
+        """The pseudonym under which the log files this subject."""
+        ...
+
+    async def tail(self, start: int) -> list[dict[str, Any]]:
+        """Leaves from index `start` on, at most 1,000, as parsed JSON."""
+        ...
+
+    async def receipts(self, request_id: str) -> list[dict[str, Any]]:
+        """Receipts of one request's records, each with kind, seq and subject tag."""
+        ...

@@ -1,0 +1,130 @@
+"""One real start of the product for all tests here, through the door a user takes; no part of it is replaced."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "var" / "models"
+
+
+@dataclass
+class Running:
+    """A running Preceptor: where it is, a key, and the means to ask, look and kill."""
+
+    home: Path
+    url: str
+    key: str
+    log: Path
+    vkey: Path
+    dashboard: str
+    process: subprocess.Popen[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+    def client(self, key: str | None = None, timeout: float = 180) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url, headers={"authorization": f"Bearer {key or self.key}"}, timeout=timeout, trust_env=False
+        )
+
+    def ask(self, text: str, key: str | None = None, **more: Any) -> httpx.Response:
+        body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": text}], "max_tokens": 24}
+        with self.client(key) as client:
+            return client.post("/v1/chat/completions", json=body | more)
+
+    def run(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        """A command of ours in a second shell, with run.env sourced."""
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=ROOT, env=self.env, text=True, capture_output=True, timeout=300
+        )
+        assert not ok or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def mint(self, subject: str, *more: str) -> str:
+        return self.run("app.keys", "--url", self.url, "mint", "--subject", subject, *more).stdout.strip()
+
+    def applications(self) -> dict[str, Any]:
+        """Ray Serve's own view of the graph."""
+        request = urllib.request.Request(f"{self.dashboard}/api/serve/applications/")
+        request.add_header("Authorization", f"Bearer {Path(self.env['RAY_AUTH_TOKEN_PATH']).read_text().strip()}")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["applications"]["preceptor"]
+
+    def pids(self, deployment: str) -> list[int]:
+        replicas = self.applications()["deployments"][deployment]["replicas"]
+        return [replica["pid"] for replica in replicas if replica["state"] == "RUNNING" and replica["pid"]]
+
+    def kill(self, deployment: str, how: signal.Signals = signal.SIGKILL) -> None:
+        for pid in self.pids(deployment):
+            os.kill(pid, how)
+
+    def wait_ready(self, seconds: float = 120) -> None:
+        """Until a question is answered again."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.ask("What is a firewall?", max_tokens=2).status_code == 200:
+                return
+            time.sleep(1)
+        raise AssertionError(f"the graph did not heal within {seconds} s: {self.applications()}")
+
+
+def start(home: Path, *, seconds: float = 400, **env: str) -> Running:
+    """`python -m app.run` with its own home and a free port; returns when it has printed its last line."""
+    home.mkdir(parents=True, exist_ok=True)
+    if MODELS.exists() and not (home / "models").exists():
+        (home / "models").symlink_to(MODELS)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.run"],
+        cwd=ROOT,
+        env=os.environ | {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(free_port())} | env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    said: dict[str, str] = {}
+    until = time.monotonic() + seconds
+    while "curl" not in said and time.monotonic() < until:
+        line = process.stdout.readline()
+        assert line, f"the start failed with {process.wait(30)}"
+        name, _, value = line.strip().partition("=")
+        said["curl" if line.startswith("curl") else name] = value
+    return Running(
+        home,
+        said["PRECEPTOR_URL"],
+        said["PRECEPTOR_API_KEY"],
+        Path(said["PRECEPTOR_LOG"]),
+        Path(said["PRECEPTOR_VKEY"]),
+        said["PRECEPTOR_DASHBOARD"],
+        process,
+        os.environ | dict(line.split("=", 1) for line in (home / "run.env").read_text().splitlines() if "=" in line),
+    )
+
+
+def stop(running: Running, how: signal.Signals = signal.SIGINT) -> None:
+    running.process.send_signal(how)
+    running.process.wait(90)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    started = start(tmp_path_factory.mktemp("preceptor"))
+    yield started
+    stop(started)

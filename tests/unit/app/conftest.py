@@ -1,0 +1,187 @@
+"""A tutor on a real log and real rules, with a scripted model and scorer: small honest fakes only."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.answer import Tutor
+from app.api import create_app
+from app.auth import Role, TokenKey
+from app.control import ControlView
+from app.exchange import Identity
+from app.limits import Limiter
+from app.settings import Limits
+from app.terms import Terms, load_lessons
+from audit import init, keys
+from audit.errors import AuditError, Unavailable
+from audit.log import Log, Receipt
+from audit.record import Entry
+from deployments.chat import Turn
+from deployments.generation import Piece, Sampling
+from deployments.ports import ServiceUnavailable
+from guards.guard import Guard
+from guards.policy import Policy
+from guards.scores import Scores
+
+SAFE = Scores(0.0, 1.0, 0.0, 0.0, 0.0)
+
+
+class LocalLog:
+    """LogPort over a real log in this process; `down` makes the next appends fail."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.down = False
+        self.delay_s = 0.0
+
+    async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
+        await asyncio.sleep(self.delay_s)
+        if self.down:
+            raise ServiceUnavailable("log", "down")
+        receipts = []
+        for result in self.log.append(entries):
+            if isinstance(result, Unavailable):
+                raise ServiceUnavailable("log", str(result))
+            if isinstance(result, AuditError):
+                raise result
+            receipts.append(result)
+        return receipts
+
+    async def tag(self, tenant: str, subject: str) -> str:
+        return self.log.tag(tenant, subject)
+
+    async def tail(self, start: int) -> list[dict[str, Any]]:
+        if self.down:
+            raise ServiceUnavailable("log", "down")
+        return self.log.tail(start)
+
+    async def receipts(self, request_id: str) -> list[dict[str, Any]]:
+        return self.log.receipts(request_id)
+
+
+class ScriptedModel:
+    """Says its text in small pieces; remembers what it was asked, and whether it was stopped."""
+
+    def __init__(self) -> None:
+        self.text = "A buffer overflow writes past the end of an array. Bounds checks prevent it. Compilers help too."
+        self.asked: list[Sampling] = []
+        self.said = 0
+        self.fails_after: int | None = None
+        self.pause_s = 0.0
+
+    async def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
+        self.asked.append(sampling)
+        pieces = [self.text[at : at + 5] for at in range(0, len(self.text), 5)]
+        for count, text in enumerate(pieces, 1):
+            await asyncio.sleep(self.pause_s)
+            if self.fails_after is not None and count > self.fails_after:
+                raise ServiceUnavailable("model", "died")
+            self.said = count
+            yield Piece(text, count, "stop" if count == len(pieces) else None)
+
+
+class ScriptedScorer:
+    """Gives SAFE except for texts that contain a marked word; may raise or hang."""
+
+    def __init__(self) -> None:
+        self.marked: dict[str, Scores] = {
+            "HARMWORD": Scores(0.0, 0.0, 0.0, 1.0, 0.0),
+            "LABWORD": Scores(0.0, 0.0, 1.0, 0.0, 0.0),
+        }
+        self.error: Exception | None = None
+        self.hang = False
+        self.calls = 0
+
+    async def __call__(self, texts: Sequence[str]) -> list[Scores]:
+        self.calls += 1
+        if self.hang:
+            await asyncio.sleep(60)
+        if self.error:
+            raise self.error
+        return [next((s for word, s in self.marked.items() if word in text), SAFE) for text in texts]
+
+
+class WordChat:
+    """Chat format with one token per word."""
+
+    context = 512
+
+    def encode(self, turns: Sequence[Turn]) -> list[int]:
+        return [len(word) for turn in turns for word in turn.content.split()]
+
+
+class World:
+    """The application and everything a test turns or looks at."""
+
+    def __init__(self, home: Path, limits: Limits, *, strict: bool = False) -> None:
+        TokenKey.create(home / "keys")
+        init.begin(home / "audit", home / "keys", "test", 1, [])
+        material = keys.load(home / "keys")
+        self.root, self.keys_dir = home / "audit", home / "keys"
+        self.control = LocalLog(Log.open(self.root / "control", material))
+        self.exchange = LocalLog(Log.open(self.root / "exchange-0", material))
+        self.model, self.scorer = ScriptedModel(), ScriptedScorer()
+        self.issuer = TokenKey.load(home / "keys")
+        self.view = ControlView(self.control)
+        self.counts: Counter[str] = Counter()
+        policy, terms = Policy.load(), Terms.load()
+        self.terms = terms
+        self.tutor = Tutor(
+            identity=Identity("tiny", "m" * 64, "g" * 64, policy.version, policy.digest, terms.digest),
+            keys=self.issuer,
+            control=self.view,
+            logs=[self.exchange],
+            guard=Guard(policy, self.scorer, limits.guard_timeout_s),
+            model=self.model,
+            chat=WordChat(),  # type: ignore[arg-type]
+            policy=policy,
+            terms=terms,
+            lessons=load_lessons(),
+            limiter=Limiter(limits, time.monotonic),
+            limits=limits,
+            strict=strict,
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app(self.tutor, self.counts), raise_app_exceptions=False),
+            base_url="http://test",
+            headers={"authorization": f"Bearer {self.key()}"},
+        )
+
+    def key(self, subject: str = "ada", role: Role = Role.LEARNER, ttl_s: int = 600) -> str:
+        return self.issuer.mint(subject, "school", role, ttl_s)[0]
+
+    async def accept(self) -> None:
+        await self.view.refresh()
+        answer = await self.http.post("/v1/terms", json={"digest": self.terms.digest})
+        assert answer.status_code == 200, answer.text
+
+    async def ask(self, text: str = "What is a buffer overflow?", **more: Any) -> httpx.Response:
+        body = {"model": "tiny", "messages": [{"role": "user", "content": text}]} | more
+        return await self.http.post("/v1/chat/completions", json=body)
+
+    def kinds(self) -> list[str]:
+        """Kinds in the exchange log, the genesis left out."""
+        return [leaf["kind"] for leaf in self.exchange.log.tail(0) if leaf["kind"] != "genesis"]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> World:
+    made = World(tmp_path, Limits(guard_timeout_s=0.5, deadline_s=5))
+    await made.accept()
+    return made
+
+
+@pytest.fixture
+async def make_world(tmp_path: Path):
+    async def make(limits: Limits, *, strict: bool = False) -> World:
+        made = World(tmp_path, limits, strict=strict)
+        await made.accept()
+        return made
+
+    return make
