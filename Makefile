@@ -1,0 +1,61 @@
+# Preceptor: `make run` starts the tutor, `make test` checks everything, `make prove NAME=…` runs a long proof.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PYTHON ?= python3.11
+# A test must not join the cluster whose addresses a sourced run.env has left in the shell.
+ALONE := env -u RAY_ADDRESS -u RAY_API_SERVER_ADDRESS -u RAY_DASHBOARD_ADDRESS -u PRECEPTOR_HOME -u PRECEPTOR_PORT
+# uv does not read pip's configuration, so pip's links are handed on; the locks themselves name no place.
+LINKS = $(addprefix --find-links ,$(shell $(BIN)/python -m pip config list | sed -n "s/.*find-links='\(.*\)'/\1/p" | sort -u))
+LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url $(LINKS)
+
+.PHONY: run test prove lint lock bench clean python environment tools
+
+run: environment
+	@exec $(BIN)/python -m app.run --with-parent
+
+test: tools
+	@$(MAKE) lint
+	$(ALONE) $(BIN)/python -m pytest
+
+prove: tools
+	@exec $(BIN)/python -m tests.prove $(NAME)
+
+lint: tools
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: tools
+	@$(BIN)/python -m tests.bench.serving
+
+lock: tools
+	@cd requirements
+	uv="$(LOCK)"
+	$$uv preceptor.in --override overrides.txt --override cpu-torch.txt --output-file cpu.txt
+	$$uv preceptor.in --override overrides.txt --output-file cuda.txt
+	$$uv dev.in --override overrides.txt --override cpu-torch.txt --output-file dev.txt
+
+# The log, the keys and the models under var/ are not build products: clean never touches them.
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+environment: python
+	@$(PYTHON) requirements/install.py $(VENV)
+
+tools: python
+	@$(PYTHON) requirements/install.py $(VENV) --dev
+
+python:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || {
+		echo "Preceptor needs Python 3.11 with venv, and '$(PYTHON)' is not that." >&2
+		echo "Debian, Ubuntu: apt-get install python3.11 python3.11-venv; else name one: make run PYTHON=/path/to/python3.11" >&2
+		exit 1
+	}

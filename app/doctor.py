@@ -1,0 +1,130 @@
+"""What a start needs from this machine, checked before anything is started.
+
+    python -m app.doctor
+
+Each check answers None, or one sentence with what is wrong and what to do.
+"""
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from app.settings import Settings, UnsafeEnvironment, from_environment, require_safe_environment
+
+ROOT = Path(__file__).parents[1]
+DISK_BYTES = 2 * 1024**3
+# A Unix socket's path has 107 bytes; below the temporary folder Ray needs /session_…/sockets/dash_ReportHead.
+SOCKET_ROOT_BYTES = 107 - len("/preceptor-12345678/session_2026-01-01_00-00-00_123456_4194304/sockets/dash_ReportHead")
+
+
+class CannotStart(Exception):
+    """The tutor cannot start or go on, for a reason its user can act on; the message is all they are shown."""
+
+
+def python(_: Settings) -> str | None:
+    """The locks are made for one Python."""
+    if platform.python_version_tuple()[:2] == ("3", "11"):
+        return None
+    return f"Python 3.11 is needed, this is {platform.python_version()}; `make run` takes the right one"
+
+
+def packages(_: Settings) -> str | None:
+    """Every direct requirement is installed; the locks see to the rest."""
+    lines = (ROOT / "requirements" / "preceptor.in").read_text().splitlines()
+    names = [found.group() for line in lines if (found := re.match(r"[A-Za-z0-9._-]+", line))]
+    missing = [name for name in names if not _installed(name)]
+    return f"packages are missing: {', '.join(missing)}; `make run` installs them" if missing else None
+
+
+def _installed(name: str) -> bool:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return bool(metadata.version(name))
+    return False
+
+
+def home(settings: Settings) -> str | None:
+    """The folder of the log and the keys can be written."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.home):
+            return None
+    except OSError as error:
+        return f"cannot write to {settings.home} ({error.strerror}); PRECEPTOR_HOME chooses another folder"
+
+
+def disk(settings: Settings) -> str | None:
+    """Room for the model cache, the log and Ray's session."""
+    for folder in (settings.home, socket_root() or Path("/")):
+        free = shutil.disk_usage(folder).free if folder.exists() else DISK_BYTES
+        if free < DISK_BYTES:
+            return f"the disk of {folder} has {free / 1024**3:.1f} GiB free, and 2 GiB are needed; make room"
+    return None
+
+
+def sockets(_: Settings) -> str | None:
+    """Ray's sockets fit below the temporary folder."""
+    if socket_root() is not None:
+        return None
+    return f"no writable temporary folder with a path of at most {SOCKET_ROOT_BYTES} bytes; set TMPDIR to one"
+
+
+def socket_root() -> Path | None:
+    """The temporary folder, if its path is short enough for Ray's sockets, else /tmp."""
+    for folder in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a folder of our own is made in it, mode 0700
+        if len(os.fsencode(folder)) <= SOCKET_ROOT_BYTES and os.access(folder, os.W_OK):
+            return Path(folder)
+    return None
+
+
+def port(settings: Settings) -> str | None:
+    """The port of the tutor is free."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+    except PermissionError:
+        return f"port {settings.port} needs privileges; PRECEPTOR_PORT chooses another"
+    except OSError as error:
+        where = f"port {settings.port} of {settings.host}"
+        return f"{where}: {error.strerror}; stop what uses it, or choose another with PRECEPTOR_PORT"
+    return None
+
+
+def switches(settings: Settings) -> str | None:
+    """No switch of Ray that leads around the guard and the log; token authentication the launcher sets itself."""
+    try:
+        require_safe_environment(settings.model_copy(update={"mode": "laptop"}))
+    except UnsafeEnvironment as unsafe:
+        return str(unsafe)
+    return None
+
+
+CHECKS: tuple[Callable[[Settings], str | None], ...] = (python, packages, home, sockets, disk, port, switches)
+
+
+def examine(settings: Settings) -> None:
+    """Run all checks; raises CannotStart that names every problem found."""
+    problems = [problem for check in CHECKS if (problem := check(settings)) is not None]
+    if problems:
+        raise CannotStart("\n".join(problems))
+
+
+def main() -> int:
+    """Print each check and its outcome; exit 1 when one fails."""
+    settings = from_environment()
+    found = {check.__name__: check(settings) for check in CHECKS}
+    for name, problem in found.items():
+        print(f"{name:10} {problem or 'ok'}")
+    return int(any(found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
