@@ -1,6 +1,7 @@
 """Routes that append or show records: terms, lessons, appeals, receipts, and the operators' door to the control log."""
 
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -144,8 +145,7 @@ def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
     @router.post("/audit/records", summary="Append records to the control log; kinds depend on the role")
     async def records(request: Request) -> dict[str, Any]:
         who, body = await _identified(tutor, request)
-        allowed = ALLOWED_KINDS.get(who.role, frozenset())
-        return {"results": [await _outcome(tutor, entry) for entry in _entries(parse_json(body), allowed)]}
+        return {"results": [await _outcome(tutor, entry) for entry in _entries(parse_json(body), who.role)]}
 
 
 async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:
@@ -163,10 +163,13 @@ def _lesson(tutor: Tutor, lesson_id: str) -> dict[str, Any]:
 async def _append(tutor: Tutor, who: Principal, kind: Kind, fields: dict[str, Any], text: str | None = None) -> Receipt:
     """One record of the principal's own doing in the control log."""
     entry = Entry(kind, str(uuid7()), 0, who.tenant, who.subject, fields, text)
-    return (await durable(tutor.control.log.append([entry])))[0]
+    receipt = (await durable(tutor.control.log.append([entry])))[0]
+    with suppress(ServiceUnavailable):  # so that this Gateway's next decision already rests on it
+        await tutor.control.refresh()
+    return receipt
 
 
-def _entries(body: dict[str, Any], allowed: frozenset[Kind]) -> list[Entry]:
+def _entries(body: dict[str, Any], role: Role) -> list[Entry]:
     """The entries of a body; raises BadRequest or NotAllowed before anything is appended."""
     raw = body.get("records")
     if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_RECORDS:
@@ -176,9 +179,10 @@ def _entries(body: dict[str, Any], allowed: frozenset[Kind]) -> list[Entry]:
     except BadEntry as error:
         raise BadRequest(str(error), param="records") from error
     for entry in entries:
-        if entry.kind not in allowed:
-            raise NotAllowed(f"your role may append {sorted(allowed)}, not {entry.kind}", code="kind_not_allowed")
-    return entries
+        if entry.kind not in ALLOWED_KINDS.get(role, frozenset()):
+            raise NotAllowed(f"the role {role} may not append records of kind {entry.kind}", code="kind_not_allowed")
+    actor = "operator" if role is Role.ADMIN else role.value
+    return [replace(entry, actor=actor) for entry in entries]
 
 
 async def _outcome(tutor: Tutor, entry: Entry) -> dict[str, Any]:

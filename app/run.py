@@ -27,6 +27,7 @@ from app.cleanup import Run
 from app.cluster import Cluster
 from app.doctor import CannotStart
 from app.settings import Settings, from_environment
+from audit.errors import AuditError
 
 PR_SET_PDEATHSIG = 1
 
@@ -68,7 +69,7 @@ def attempt(settings: Settings, graph: Callable[[], Graph]) -> int:
     """Launch, and turn every foreseen failure into one clear line and an exit status."""
     try:
         launch(settings, graph)
-    except CannotStart as error:
+    except (CannotStart, AuditError) as error:
         complain(str(error))
         return 1
     except OSError as error:

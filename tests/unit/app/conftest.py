@@ -133,7 +133,7 @@ class World:
         policy, terms = Policy.load(), Terms.load()
         self.terms = terms
         self.tutor = Tutor(
-            identity=Identity("tiny", "m" * 64, "g" * 64, policy.version, policy.digest, terms.digest),
+            identity=Identity("tiny", "a" * 64, "b" * 64, policy.version, policy.digest, terms.digest),
             keys=self.issuer,
             control=self.view,
             logs=[self.exchange],
