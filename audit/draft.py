@@ -1,0 +1,61 @@
+"""An entry made ready to be stored: validated, its text sealed; only place and time are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from audit import content
+from audit.content import RecordId
+from audit.keys import SubjectKeys
+from audit.recent import Exchange
+from audit.record import VERSION, Entry, Kind, canonical
+from audit.segment import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything of a leaf but idx, ts and seal."""
+
+    said: dict[str, Any]
+    cell: bytes | None = None
+
+    def leaf(self, idx: int, ts: int, seal: dict[str, Any] | None) -> dict[str, Any]:
+        """The leaf at a place; `seal` only in the first record of a commit."""
+        leaf = self.said | {"idx": idx, "ts": ts}
+        return leaf if seal is None else leaf | {"seal": seal}
+
+    def row(self, leaf: dict[str, Any]) -> Row:
+        """What is stored."""
+        return Row(canonical(leaf), self.cell)
+
+
+def draft_entry(origin: str, entry: Entry, subjects: SubjectKeys) -> Draft:
+    """BadEntry for what no log may hold; Unavailable if the subject's key cannot be made durable."""
+    entry = entry.checked()
+    said = _said(origin, entry.kind, entry.request_id, entry.seq, entry.tenant, entry.actor)
+    said["fields"] = dict(entry.fields)
+    if not entry.subject:
+        return Draft(said)
+    key = subjects.of(entry.tenant, entry.subject)
+    said["subject"] = key.tag(entry.tenant)
+    if entry.text is None:
+        return Draft(said)
+    record = RecordId(origin, entry.request_id, entry.seq, entry.kind)
+    sealed = content.seal(record, key, entry.text, stored=entry.kind is not Kind.answer)
+    return Draft(said | {"content": sealed.leaf}, sealed.cell)
+
+
+def draft_interruption(origin: str, exchange: Exchange) -> Draft:
+    """The closing record that the writer adds to an exchange past its deadline; its cause is unknown here."""
+    said = _said(origin, Kind.interrupted, exchange.request_id, exchange.seq, exchange.tenant, "log")
+    said["subject"] = exchange.subject
+    said["fields"] = {"cause": "unknown", "windows": exchange.windows}
+    return Draft(said)
+
+
+def _said(origin: str, kind: Kind, request_id: str, seq: int, tenant: str, actor: str) -> dict[str, Any]:
+    return {
+        "v": VERSION, "origin": origin, "kind": kind.value, "request_id": request_id, "seq": seq, "tenant": tenant,
+        "actor": actor, "subject": None, "fields": {}, "content": None,
+    }  # fmt: skip

@@ -1,0 +1,334 @@
+"""The typed shape of every record kind: what `fields` may hold, and whether text goes with it.
+
+No shape holds free text, a person's name or a float; scores are parts per million, times are epoch microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+
+from audit.errors import BadEntry
+from audit.kinds import Kind
+
+MAX_INT = 2**53 - 1  # what JSON readers in every language hold exactly
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Count = Annotated[int, Field(ge=0, le=MAX_INT)]
+Signed = Annotated[StrictInt, Field(ge=-MAX_INT, le=MAX_INT)]
+Ppm = Annotated[int, Field(ge=0, le=1_000_000)]
+Digest = Annotated[str, Field(min_length=1, max_length=128)]
+Parameter = Signed | Annotated[StrictStr, Field(max_length=256)] | StrictBool | None
+Decided = Literal["ALLOW", "TEACH", "REFUSE", "REDACT"]
+
+
+class Shape(BaseModel):
+    """Closed and strict: an unknown field or a near type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Genesis(Shape):
+    """First record of a log."""
+
+    format: Literal[1]
+    name: Name
+
+
+class LogRef(Shape):
+    """One log of the root, by its verifier key."""
+
+    origin: Name
+    vkey: Name
+
+
+class Logs(Shape):
+    """All logs of the root; the control log's second record."""
+
+    logs: list[LogRef]
+
+
+class Policy(Shape):
+    """Policy, guard and terms in force from here on."""
+
+    policy_digest: Digest
+    guard_digest: Digest
+    terms_digest: Digest
+
+
+class Terms(Shape):
+    """The subject accepts these terms."""
+
+    terms_digest: Digest
+    version: Name
+
+
+class LessonPass(Shape):
+    """The subject passed a lesson."""
+
+    category: Name
+    lesson: Name
+    policy_digest: Digest
+    expires_us: Count
+
+
+class Grant(Shape):
+    """A key was minted for the subject."""
+
+    jti: Name
+    role: Name
+    expires_us: Count
+
+
+class Revocation(Shape):
+    """A key is void."""
+
+    jti: Name
+
+
+class Promotion(Shape):
+    """A model is active from here on."""
+
+    name: Name
+    model_digest: Digest
+    base: Name
+    adapter_digest: Digest | None
+    weights: dict[Name, Digest]
+    dataset_digest: Digest | None = None
+    gate: Name | None = None
+
+
+class Review(Shape):
+    """A reviewer's decision about a request."""
+
+    about: Name
+    decision: Literal["uphold", "overturn", "label"]
+    label: Name | None = None
+
+
+class Appeal(Shape):
+    """The subject appeals the decision about a request."""
+
+    about: Name
+
+
+class Finding(Shape):
+    """A red-team attempt and its outcome."""
+
+    campaign: Name
+    attack: Name
+    outcome: Name
+    about: Name | None = None
+    category: Name | None = None
+    score_ppm: Ppm | None = None
+
+
+class Alert(Shape):
+    """A monitor's rule fired."""
+
+    rule: Name
+    severity: Literal["info", "warning", "critical"]
+    about: Name | None = None
+    value_ppm: Signed | None = None
+
+
+class Head(Shape):
+    """A sibling log's tree head, pinned here; root in base 64."""
+
+    origin: Name
+    size: Count
+    root: Name
+
+
+class Erase(Shape):
+    """A subject's keys up to `epoch` are destroyed."""
+
+    subject: Digest
+    epoch: Count
+
+
+class EpochAck(Shape):
+    """A writer has left the erased epoch."""
+
+    origin: Name
+    subject: Digest
+    epoch: Count
+
+
+class Pack(Shape):
+    """A compacted file of records start..end (end excluded)."""
+
+    start: Count
+    end: Count
+    bytes: Count
+    sha256: Digest
+
+
+class Prune(Shape):
+    """Records start..end are dropped by a rule; the frontier at `end` stands for them."""
+
+    start: Count
+    end: Count
+    frontier: list[Name]
+    rule: Name
+
+
+class Key(Shape):
+    """A key enters or leaves service."""
+
+    role: Literal["log", "content", "policy"]
+    action: Literal["add", "retire"]
+    vkey: Name
+
+
+class Access(Shape):
+    """Somebody opened text or exported in bulk."""
+
+    about: Name | None
+    reason: Name
+    records: Count
+
+
+class Tick(Shape):
+    """Sign of life, with counts of what has no record of its own."""
+
+    counts: dict[Name, Count]
+
+
+class Check(Shape):
+    """One check's verdict."""
+
+    check: Name
+    action: Decided
+    category: Name | None
+    score_ppm: Ppm | None
+
+
+class Judged(Shape):
+    """The decision; all null when the check could not run."""
+
+    action: Decided | None
+    category: Name | None
+    score_ppm: Ppm | None
+
+
+class Request(Judged):
+    """A question that passed admission; text = its messages as JSON."""
+
+    checks: list[Check]
+    client_request_id: Annotated[str, Field(max_length=256)] | None
+    model_digest: Digest
+    guard_digest: Digest
+    policy_digest: Digest
+    terms_digest: Digest
+    stream: bool
+    params: dict[Name, Parameter]
+    deadline_us: Count
+    role: Name
+
+
+class Window(Judged):
+    """Window `n` of the answer, as sent."""
+
+    n: Count
+
+
+class Usage(Shape):
+    """Token counts."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+
+
+class Answer(Judged):
+    """End of an answer; text = all windows together, committed to but not stored again."""
+
+    finish_reason: Literal["stop", "length", "content_filter"]
+    windows: Count
+    usage: Usage
+
+
+class Shown(Judged):
+    """Refusal or lesson; text = what the user was shown."""
+
+    lesson: Name | None
+
+
+class Fault(Shape):
+    """Something of ours failed; nothing is held against the user."""
+
+    cause: Name
+    stage: Name
+
+
+class Interrupted(Shape):
+    """The answer was not finished."""
+
+    cause: Literal["disconnect", "deadline", "replica", "unknown"]
+    windows: Count
+
+
+class Source(Shape):
+    """Where rows of a dataset come from."""
+
+    name: Name
+    digest: Digest
+    licence: Name
+
+
+class Dataset(Shape):
+    """A dataset and its sources."""
+
+    name: Name
+    digest: Digest
+    rows: Count
+    sources: list[Source]
+
+
+class Run(Shape):
+    """A training run."""
+
+    name: Name
+    job: Name
+    status: Literal["started", "finished", "failed"]
+    base: Name
+    dataset_digest: Digest | None
+    adapter_digest: Digest | None
+    config_digest: Digest
+    metrics: dict[Name, Signed]
+
+
+class Gate(Shape):
+    """An evaluation that decides whether a candidate may be promoted."""
+
+    name: Name
+    candidate: Digest
+    suite_digest: Digest
+    passed: bool
+    metrics: dict[Name, Signed]
+
+
+_SHAPES: Mapping[Kind, type[Shape]] = MappingProxyType(
+    {
+        Kind.genesis: Genesis, Kind.logs: Logs, Kind.policy: Policy, Kind.terms: Terms,
+        Kind.lesson_pass: LessonPass, Kind.grant: Grant, Kind.revocation: Revocation, Kind.promotion: Promotion,
+        Kind.review: Review, Kind.appeal: Appeal, Kind.finding: Finding, Kind.alert: Alert, Kind.head: Head,
+        Kind.erase: Erase, Kind.epoch_ack: EpochAck, Kind.pack: Pack, Kind.prune: Prune, Kind.key: Key,
+        Kind.access: Access, Kind.tick: Tick, Kind.request: Request, Kind.window: Window, Kind.answer: Answer,
+        Kind.refusal: Shown, Kind.lesson: Shown, Kind.fault: Fault, Kind.interrupted: Interrupted,
+        Kind.dataset: Dataset, Kind.run: Run, Kind.gate: Gate,
+    }
+)  # fmt: skip
+
+
+def validate(kind: Kind, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` in the kind's shape, defaults filled in; BadEntry names the first field that is wrong."""
+    try:
+        return _SHAPES[kind].model_validate(dict(fields)).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "fields"
+        raise BadEntry(f"{kind}.{where}: {first['msg']}") from None
