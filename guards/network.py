@@ -28,7 +28,8 @@ def bare_encoder() -> nn.Module:
 
     folder = base_folder()
     config = BertConfig.from_pretrained(folder)
-    return BertModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
+    model: nn.Module = BertModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
+    return model
 
 
 class Heads(nn.Module):
@@ -54,4 +55,4 @@ def merge(encoder: nn.Module, adapter: dict[str, torch.Tensor]) -> None:
             if key.endswith(".lora_A.weight"):
                 up = adapter[key.replace("lora_A", "lora_B")]
                 name = key.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
-                weights[name] += (ALPHA / RANK) * (up.float() @ down.float())
+                weights[name].add_(up.float() @ down.float(), alpha=ALPHA / RANK)

@@ -32,9 +32,91 @@ _LOOKALIKES = str.maketrans(
         for code in codes.split()
     }
 )  # fmt: skip
-_LEET = MappingProxyType(dict(zip("013456789@$!|+€", "oieasgtbgasilte", strict=True)))
+_LEET = MappingProxyType(dict(zip("03456789@$+€", "oeasgtbgaste", strict=True)))
 _COMMON = frozenset(
-    ["a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "but", "by", "can", "could", "do", "for", "from", "get", "give", "has", "have", "help", "how", "i", "if", "in", "into", "is", "it", "its", "let", "like", "make", "me", "my", "need", "not", "of", "on", "one", "or", "our", "out", "please", "show", "so", "some", "step", "steps", "tell", "than", "that", "the", "their", "them", "then", "there", "they", "this", "to", "up", "us", "use", "user", "using", "want", "was", "way", "we", "what", "when", "where", "which", "who", "why", "will", "with", "work", "write", "you", "your"]
+    [
+        "a",
+        "about",
+        "all",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "can",
+        "could",
+        "do",
+        "for",
+        "from",
+        "get",
+        "give",
+        "has",
+        "have",
+        "help",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "let",
+        "like",
+        "make",
+        "me",
+        "my",
+        "need",
+        "not",
+        "of",
+        "on",
+        "one",
+        "or",
+        "our",
+        "out",
+        "please",
+        "show",
+        "so",
+        "some",
+        "step",
+        "steps",
+        "tell",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "they",
+        "this",
+        "to",
+        "up",
+        "us",
+        "use",
+        "user",
+        "using",
+        "want",
+        "was",
+        "way",
+        "we",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "work",
+        "write",
+        "you",
+        "your",
+    ]
 )
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){3,}[A-Za-z0-9+/_-]{0,3}={0,2}")
 _HEX = re.compile(r"(?:(?:\\x|0x|%)?[0-9A-Fa-f]{2}[\s,:]?){8,}")
@@ -78,7 +160,7 @@ def _plausible(raw: bytes) -> str | None:
         text = raw.decode()
     except UnicodeDecodeError:
         return None
-    letters = sum(c.isalpha() or c.isspace() for c in text)
+    letters = sum(c.isascii() and (c.isalpha() or c.isspace()) for c in text)
     printable = all(c.isprintable() or c.isspace() for c in text)
     return text if printable and len(text) >= 6 and letters >= 0.7 * len(text) else None
 
@@ -126,7 +208,7 @@ def _more_english(text: str, turn: Callable[[str], str]) -> list[str]:
     def better(segment: str) -> str | None:
         turned = turn(segment)
         gain = _commonness(turned) - _commonness(segment)
-        return turned if len(segment) >= 8 and gain >= 0.2 else None
+        return turned if len(segment.split()) >= 4 and gain >= 0.2 else None
 
     return _replaced(text, _SEGMENT, better)
 
@@ -137,13 +219,21 @@ def _unleet(text: str) -> list[str]:
     if len(marked) < min(2, len(words)):
         return []
 
-    def plain(word: str, one: str) -> str:
+    def plain(word: str, one: Callable[[re.Match[str]], str]) -> str:
         if _IDENTIFIER.fullmatch(word) or not (re.search("[A-Za-z]", word) or len(word) <= 2):
             return word
-        body, tail = re.fullmatch(r"(.*?)([.,;:?!]*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
-        return "".join(one if c in "1!|" else _LEET.get(c, c) for c in body) + tail
+        body = word.rstrip(".,;:?!")
+        letters = "".join(c if c in "1!|" else _LEET.get(c, c) for c in body)
+        return re.sub(r"[1!|]", one, letters) + word[len(body) :]
 
-    return [" ".join(plain(word, one) for word in words) for one in ("i", "l")]
+    return [" ".join(plain(word, one) for word in words) for one in (_i_or_l, lambda _: "i")]
+
+
+def _i_or_l(one: re.Match[str]) -> str:
+    """A one between consonants is an i, beside a vowel more often an l (wr1te, p1ease, stea1)."""
+    text, at = one.string.lower(), one.start()
+    beside = text[max(0, at - 1) : at] + text[at + 1 : at + 2]
+    return "l" if set(beside) & set("aeou1") else "i"
 
 
 def _unspace(text: str) -> list[str]:

@@ -33,14 +33,17 @@ def _real_secret(text: str) -> bool:
     )
 
 
-_ROLES = "abuse|admin|cert|contact|csirt|cve|hello|help|info|noreply|no-reply|postmaster|press|psirt|sales|secure|security|soc|support|webmaster"
+_ROLE = re.compile(
+    r"(?:abuse|admin|cert|contact|csirt|cve|hello|help|info|no-?reply|postmaster|press|psirt|sales|secure|security|soc|"
+    r"support|webmaster)(?:$|[.+_-])|(?:user|name|you|someone|foo|test)$"
+)
+_RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local)$")
 
 
 def _private_mail(text: str) -> bool:
     """False for role mailboxes and for the names that RFC 2606 keeps for documentation."""
     name, _, host = text.lower().partition("@")
-    reserved = re.search(r"(?:^|\.)(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local)$", host)
-    return not reserved and not re.match(rf"(?:{_ROLES})(?:$|[.+_-])|(?:user|name|you|someone|foo|test)$", name)
+    return not _RESERVED.search(host) and not _ROLE.match(name)
 
 
 class _Rule(NamedTuple):
@@ -49,34 +52,51 @@ class _Rule(NamedTuple):
     accept: Callable[[str], bool] = _any
 
 
-_SECRETS = (
-    _Rule("PRIVATE_KEY", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s:,\-.]{40,8000}?(?:-----END (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)"), _real_secret),
-    _Rule("AWS_KEY", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), _real_secret),
-    _Rule("GITHUB_TOKEN", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255})\b"), _real_secret),
-    _Rule("GITLAB_TOKEN", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,64}\b"), _real_secret),
-    _Rule("SLACK_TOKEN", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{20,200}\b"), _real_secret),
-    _Rule("GOOGLE_KEY", re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"), _real_secret),
-    _Rule("STRIPE_KEY", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{20,200}\b"), _real_secret),
-    _Rule("API_KEY", re.compile(r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,200}\b"), _real_secret),
-    _Rule("REGISTRY_TOKEN", re.compile(r"\b(?:npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS[A-Za-z0-9_-]{50,200}|hf_[A-Za-z]{34})\b"), _real_secret),
-    _Rule("JWT", re.compile(r"\beyJ[A-Za-z0-9_-]{15,2000}\.eyJ[A-Za-z0-9_-]{15,3000}\.[A-Za-z0-9_-]{20,1000}"), _real_secret),
-)  # fmt: skip
+_KEY_EDGE = r"(?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"
 
-_PERSONAL = (
-    _Rule("EMAIL", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}\b", re.ASCII), _private_mail),
-    _Rule("PHONE", re.compile(r"(?<![\w.+])(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{2,4}(?:[ -]\d{2,4}){2,3}|\(\d{3}\) \d{3}-\d{4})(?![\w-])"), lambda t: "555-01" not in t),
-    _Rule("SSN", re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])"), lambda t: t != "123-45-6789"),
-    _Rule("CARD", re.compile(r"(?<![\w.-])(?:\d{4}[ -]?){3}\d{1,7}(?![\w-])"), _luhn),
-    _Rule("IBAN", re.compile(r"\b[A-Z]{2}\d{2} ?(?:[A-Z0-9]{4} ?){2,7}[A-Z0-9]{1,4}\b"), _iban),
-)  # fmt: skip
+_SECRETS = tuple(
+    _Rule(label, re.compile(pattern), _real_secret)
+    for label, pattern in (
+        ("PRIVATE_KEY", rf"-----BEGIN {_KEY_EDGE}[A-Za-z0-9+/=\s:,\-.]{{40,8000}}?(?:-----END {_KEY_EDGE}|\Z)"),
+        ("AWS_KEY", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+        ("GITHUB_TOKEN", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{60,255})\b"),
+        ("GITLAB_TOKEN", r"\bglpat-[A-Za-z0-9_-]{20,64}\b"),
+        ("SLACK_TOKEN", r"\bxox[abeoprs]-[A-Za-z0-9-]{20,200}\b"),
+        ("GOOGLE_KEY", r"\bAIza[A-Za-z0-9_-]{35}\b"),
+        ("STRIPE_KEY", r"\b[rs]k_live_[A-Za-z0-9]{20,200}\b"),
+        ("API_KEY", r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,200}\b"),
+        ("REGISTRY_TOKEN", r"\b(?:npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS[\w-]{50,200}|hf_[A-Za-z]{34})\b"),
+        ("JWT", r"\beyJ[\w-]{15,2000}\.eyJ[\w-]{15,3000}\.[\w-]{20,1000}"),
+    )
+)
 
-_PAYLOADS = (
-    _Rule("REVERSE_SHELL", re.compile(r"(?:ba)?sh -i\s*(?:>&|&>|[<>|]).{0,40}/dev/(?:tcp|udp)/|\bn(?:c|cat)\b(?: -\w+)* \S{3,64} \d{2,5} -[ec] ?\S*sh\b|/dev/tcp/\d[\d.]+/\d+ ?0>&1")),
-    _Rule("PAYLOAD_BUILD", re.compile(r"\bmsfvenom\b[^\n]{0,80}-p [^\n]{0,120}\bLHOST=", re.IGNORECASE)),
-    _Rule("WEB_SHELL", re.compile(r"<\?php[^?]{0,80}\b(?:system|exec|passthru|shell_exec|eval|assert)\s*\(\s*(?:base64_decode\()?\$_(?:GET|POST|REQUEST|COOKIE)", re.IGNORECASE)),
-    _Rule("LOADER", re.compile(r"\b(?:iex|invoke-expression)\b[^\n]{0,60}\b(?:downloadstring|frombase64string)\b|powershell[^\n]{0,80} -e(?:nc|ncodedcommand)? [A-Za-z0-9+/=]{60}", re.IGNORECASE)),
-    _Rule("SHELLCODE", re.compile(r"(?:\\x[0-9a-fA-F]{2}){24}")),
-)  # fmt: skip
+_PHONE = r"(?<![\w.+])(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{2,4}(?:[ -]\d{2,4}){2,3}|\(\d{3}\) \d{3}-\d{4})(?![\w-])"
+_PERSONAL = tuple(
+    _Rule(label, re.compile(pattern, re.ASCII), accept)
+    for label, pattern, accept in (
+        ("EMAIL", r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}\b", _private_mail),
+        ("PHONE", _PHONE, lambda number: "555-01" not in number),
+        ("SSN", r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])", lambda n: n != "123-45-6789"),
+        ("CARD", r"(?<![\w.-])(?:\d{4}[ -]?){3}\d{1,7}(?![\w-])", _luhn),
+        ("IBAN", r"\b[A-Z]{2}\d{2} ?(?:[A-Z0-9]{4} ?){2,7}[A-Z0-9]{1,4}\b", _iban),
+    )
+)
+
+_PAYLOADS = tuple(
+    _Rule(label, re.compile(pattern, re.IGNORECASE))
+    for label, pattern in (
+        ("REVERSE_SHELL", r"sh -i\s*(?:>&|&>|[<>|])[^\n]{0,40}/dev/(?:tcp|udp)/|/dev/tcp/\d[\d.]+/\d+ ?0>&1"),
+        ("REVERSE_SHELL", r"\bn(?:c|cat)\b(?: -\w+){0,5} \S{3,64} \d{2,5} -[ec] ?\S{0,40}sh\b"),
+        ("PAYLOAD_BUILD", r"\bmsfvenom\b[^\n]{0,80}-p [^\n]{0,120}\bLHOST="),
+        (
+            "WEB_SHELL",
+            r"<\?php[^?]{0,80}\b(?:system|exec|passthru|shell_exec|eval|assert)\s*\([^)]{0,20}\$_(?:GET|POST|REQ)",
+        ),
+        ("LOADER", r"\b(?:iex|invoke-expression)\b[^\n]{0,60}\b(?:downloadstring|frombase64string)\b"),
+        ("LOADER", r"powershell[^\n]{0,80} -e(?:nc|ncodedcommand)? [A-Za-z0-9+/=]{60}"),
+        ("SHELLCODE", r"(?:\\x[0-9a-f]{2}){24}"),
+    )
+)
 
 
 def _find(text: str, rules: tuple[_Rule, ...]) -> tuple[Span, ...]:

@@ -7,10 +7,11 @@ the text before it and on one character after it, never on how the text came in;
 
 import re
 
-_ENDS = re.compile(r"[.!?…][)\]\"'”’*_]*$")
+_ENDS = re.compile(r"[.!?…][)\]\"'\u201d\u2019*_]*$")
 _SHORTEST = 6  # words: a list number or a one-word line is no window of its own
 _FENCE = re.compile(r"^[ ]{0,3}(?:```|~~~)", re.MULTILINE)
-_HELD_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?![\s\S]*-----END )")
+_KEY = r"(?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"
+_HELD_KEY = re.compile(rf"-----BEGIN {_KEY}(?![\s\S]*-----END {_KEY})")
 _GROWING = re.compile(r"(?:[\d)+-]|\b[A-Z]{2}\d\d|\b[A-Z0-9]{4}|[:=]|-----BEGIN[A-Z ]*)[^\S\n]+$")
 _BLANKS = re.compile(r"\s+(?=\S)")
 

@@ -68,7 +68,7 @@ def _cwe(folder: Path) -> tuple[list[str], list[str]]:
 def _cve(folder: Path, rng: random.Random) -> list[str]:
     texts = []
     with zipfile.ZipFile(folder / "cve" / "2024-10-24_slice_CVEs.zip") as archive:
-        for name in rng.sample(sorted(archive.namelist()), 500):
+        for name in rng.sample(sorted(archive.namelist()), 300):
             record = json.loads(archive.read(name)) if name.endswith(".json") else {}
             found = record.get("containers", {}).get("cna", {}).get("descriptions", [])
             texts += [d["value"][:700] for d in found if d.get("lang", "").startswith("en")]
@@ -89,8 +89,8 @@ def read(folder: Path, rng: random.Random) -> Feeds:
     checks = [re.sub(r"^[\d.]+-|\.md$", "", name.rsplit("/", 1)[-1]).replace("_", " ") for name in guides]
     sheets = _members(folder / "owasp" / "cheatsheets.tar.zst", ".md")
     passages = [
-        *rng.sample(attack_prose, 700),
-        *rng.sample(cwe_prose, 500),
+        *rng.sample(attack_prose, 500),
+        *rng.sample(cwe_prose, 300),
         *_cve(folder, rng),
         *rng.sample([part for text in sheets.values() for part in _paragraphs(text)], 1000),
     ]

@@ -53,6 +53,15 @@ class Learner(nn.Module):
         adapter = {k.replace(".default", ""): v for k, v in adapter.items()}
         return adapter | {f"heads.{k}": v.detach().clone() for k, v in self.heads.state_dict().items()}
 
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take up the state that `tensors` gave."""
+        heads = {k.removeprefix("heads."): v for k, v in tensors.items() if k.startswith("heads.")}
+        self.heads.load_state_dict(heads)
+        adapter = {k.replace(".weight", ".default.weight"): v for k, v in tensors.items() if "lora_" in k}
+        missing = self.body.load_state_dict(adapter, strict=False).unexpected_keys
+        if missing:
+            raise ValueError(f"expected adapter tensors of this shape, got {missing}")
+
 
 class Batches:
     """Tokenises rows once and hands them out in batches of like length, so little is spent on padding."""
@@ -122,16 +131,18 @@ def fit(learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: R
     best, kept, started = float("inf"), inner.tensors(), time.monotonic()
     for step, group in enumerate((g for epoch in groups for g in epoch), 1):
         learner.train()
-        value = loss(*learner(*train.padded(group)), [train.rows[i] for i in group], plan.smoothing)
+        with torch.autocast("cpu", dtype=torch.bfloat16):  # half the time where the processor has bf16
+            override, intent = learner(*train.padded(group))
+        value = loss(override.float(), intent.float(), [train.rows[i] for i in group], plan.smoothing)
         optimiser.zero_grad()
-        value.backward()
+        torch.autograd.backward(value)
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         schedule.step()
         if step % look_every == 0 or step == total:
             seen = stop_loss(inner, stop)
             report(
-                {"step": step, "steps": total, "loss": float(value), "stop_loss": seen, "s": time.monotonic() - started}
+                {"step": step, "steps": total, "loss": value.item(), "stop_loss": seen, "s": time.monotonic() - started}
             )
             if seen < best:
                 best, kept = seen, inner.tensors()

@@ -9,10 +9,13 @@ from guards.scores import make, worst
 from guards.verdict import Action, Stage, redact
 
 CLEAN = """
-Contact security@apache.org or user@example.com; see CVE-2021-44228, CWE-79, T1059.001 and 192.0.2.1:8443.
-AKIAIOSFODNN7EXAMPLE is the key of the manual. Set API_KEY=<your key>; never print sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.
-Card 4111 1111 1111 1112 fails the check digit. SHA-256 is e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.
-<script>alert(1)</script> and ' OR 1=1 -- are the classic tests; nc -lvnp 4444 listens; version 10.0.19045.3803, port 5432.
+Contact security@apache.org or user@example.com; see CVE-2021-44228, CWE-79, T1059.001 and 192.0.2.1:8443. 
+AKIAIOSFODNN7EXAMPLE is the key of the manual.
+Set API_KEY=<your key>; never print sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.
+Card 4111 1111 1111 1112 fails the check digit.
+SHA-256 is e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.
+<script>alert(1)</script> and ' OR 1=1 -- are the classic tests;
+nc -lvnp 4444 listens; version 10.0.19045.3803, port 5432.
 Call 555-0100 on 2024-10-24 between 10:00 and 12:30. -----BEGIN CERTIFICATE----- is public.
 """
 

@@ -1,0 +1,151 @@
+"""Fit the guard's adapter and heads on Ray Train: `python -m train.fit_guard --data DIR --out DIR`.
+
+Writes guard.safetensors and card.json (digests, temperatures, sources, what was measured on held-out sources).
+With `--num-workers 0` the same loop runs in this process, without Ray. About a quarter of an hour on one core.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from train.guard_data import Row
+
+Wrap = Callable[[Any], Any]
+
+CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; needs no heavy import, so that --help answers at once."""
+    options = argparse.ArgumentParser(prog="python -m train.fit_guard", description=__doc__.split("\n")[0])
+    default = os.environ.get("PRECEPTOR_DATA", "../shared/data")
+    options.add_argument("--data", type=Path, default=Path(default), help="folder with prompts/ and knowledge/")
+    options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
+    options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
+    options.add_argument("--epochs", type=int, default=1)
+    options.add_argument("--rows", type=int, default=0, help="train on this many rows only (0: all)")
+    options.add_argument("--no-measure", action="store_true", help="skip the held-out sources")
+    return options
+
+
+def rows_for(data: Path, limit: int) -> "tuple[list[Row], list[Row], list[Row]]":
+    """Train, stop and test rows; jailbreak templates also with an ask filled in."""
+    from train import guard_data
+
+    every = guard_data.rows(data)
+    by_split = {name: [row for row in every if row.split == name] for name in ("train", "stop", "test")}
+    rng = random.Random(7)  # noqa: S311 reproducible, not secret
+    train = by_split["train"] + guard_data.composed(by_split["train"], rng)[:600]
+    rng.shuffle(train)
+    return train[: limit or None], by_split["stop"], by_split["test"]
+
+
+def progress(seen: dict[str, float]) -> None:
+    """One line per look at the stop rows."""
+    left = seen["s"] / seen["step"] * (seen["steps"] - seen["step"])
+    print(
+        f"step {seen['step']:.0f}/{seen['steps']:.0f}  loss {seen['loss']:.3f}  "
+        f"stop loss {seen['stop_loss']:.3f}  {seen['s']:.0f} s, about {left:.0f} s left",
+        flush=True,
+    )
+
+
+def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | None = None) -> Path:
+    """Fit on this worker's share of the rows; the folder where rank 0 has put weights and card."""
+    import torch
+
+    from train import guard_calibration, guard_loop
+
+    plan = guard_loop.Plan(epochs=config["epochs"])
+    torch.manual_seed(plan.seed)
+    train, stop, _ = rows_for(Path(config["data"]), config["rows"])
+    share = train[rank::world][: len(train) // world]  # equal shares: DDP waits for the slowest
+    learner, stop_batches = guard_loop.Learner(), guard_loop.Batches(stop)
+    report = progress if rank == 0 else (lambda _: None)
+    learner.restore(
+        guard_loop.fit(wrap(learner) if wrap else learner, guard_loop.Batches(share), stop_batches, plan, report)
+    )
+    out = Path(config["out"])
+    if rank == 0:
+        heat = guard_calibration.temperatures(learner, stop_batches)
+        guard_calibration.write(out, learner.tensors(), heat, asdict(plan) | {"rows": len(train), "workers": world})
+    return out
+
+
+def on_worker(config: dict[str, Any]) -> None:
+    """One Ray Train worker; rank 0 hands its folder in as the checkpoint."""
+    from ray import train
+    from ray.train.torch import prepare_model
+
+    context = train.get_context()
+    with tempfile.TemporaryDirectory() as folder:
+        fit_one(config | {"out": folder}, context.get_world_rank(), context.get_world_size(), prepare_model)
+        made = train.Checkpoint.from_directory(folder) if context.get_world_rank() == 0 else None
+        train.report({"done": 1}, checkpoint=made)
+
+
+def fit_on_ray(config: dict[str, Any], workers: int) -> None:
+    """Fit on a Ray cluster: the one this job was submitted to, else a local one."""
+    import ray
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    from train.placement import require
+
+    ray.init()
+    need = {"CPU": CPUS_PER_WORKER}
+    require([need] * workers)
+    scaling = ScalingConfig(num_workers=workers, resources_per_worker=need)
+    kept = Path(config["out"]).absolute() / "ray"
+    trainer = TorchTrainer(
+        on_worker,
+        train_loop_config=config | {"data": str(Path(config["data"]).absolute())},
+        scaling_config=scaling,
+        run_config=RunConfig(name="fit_guard", storage_path=str(kept)),
+    )
+    made = trainer.fit().checkpoint
+    if made is None:
+        raise RuntimeError("expected a checkpoint from rank 0, got none")
+    with made.as_directory() as folder:
+        for name in ("guard.safetensors", "card.json"):
+            shutil.copyfile(Path(folder) / name, Path(config["out"]) / name)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    options = parser().parse_args(arguments)
+    if not (options.data / "prompts").is_dir():
+        print(f"fit_guard: expected prompts/ and knowledge/ in {options.data}, see PRECEPTOR_DATA", file=sys.stderr)
+        return 2
+    options.out.mkdir(parents=True, exist_ok=True)
+    config = {"data": str(options.data), "out": str(options.out), "epochs": options.epochs, "rows": options.rows}
+    if options.num_workers:
+        fit_on_ray(config, options.num_workers)
+    else:
+        fit_one(config)
+    if not options.no_measure:
+        show(options.data, options.out)
+    return 0
+
+
+def show(data: Path, out: Path) -> None:
+    """Measure on the held-out sources and print one line for each."""
+    from guards.policy import Policy
+    from train import guard_calibration
+
+    _, _, test = rows_for(data, 0)
+    print(f"{'held-out source':48}{'n':>6}{'refused':>9}{'lesson':>9}")
+    for name, found in guard_calibration.measure(out, test, Policy.load()).items():
+        print(f"{name:48}{found['n']:6.0f}{found['refuse']:9.3f}{found['teach']:9.3f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Says soon and clearly when a job cannot be placed, where Ray would wait without end."""
+
+from collections.abc import Mapping, Sequence
+
+
+class PlacementError(RuntimeError):
+    """The cluster has no room for the job; the message says what it needs and what is free."""
+
+
+def require(resources: Sequence[Mapping[str, float]], timeout_s: float = 60) -> None:
+    """Wait until the cluster could place one worker per entry, e.g. [{"CPU": 0.4}, {"CPU": 0.4}].
+
+    Ray must be initialised. The room is given back at once, so the job that follows can take it.
+    Raises PlacementError after timeout_s seconds.
+    """
+    import ray
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    group = placement_group([dict(worker) for worker in resources])
+    try:
+        if not group.wait(timeout_s):
+            raise PlacementError(explain(resources, ray.available_resources(), ray.cluster_resources()))
+    finally:
+        remove_placement_group(group)
+
+
+def explain(needed: Sequence[Mapping[str, float]], free: Mapping[str, float], whole: Mapping[str, float]) -> str:
+    """The sentence a user reads: what each worker needs, what is free, what the cluster has in all."""
+    kinds = sorted({kind for worker in needed for kind in worker})
+    sums = {kind: sum(worker.get(kind, 0.0) for worker in needed) for kind in kinds}
+    parts = [f"{kind} {sums[kind]:g} (free {free.get(kind, 0.0):g} of {whole.get(kind, 0.0):g})" for kind in kinds]
+    return f"no room for {len(needed)} workers, which need {', '.join(parts)}; stop another job or ask for less"
