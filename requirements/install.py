@@ -7,12 +7,16 @@ behind, and the next call starts that environment over: pip itself would take a 
 """
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 LOCKS = Path(__file__).parent
@@ -30,7 +34,8 @@ def main() -> int:
     parser.add_argument("--dev", action="store_true", help="also what the tests need")
     given = parser.parse_args()
     try:
-        install(given.venv.absolute(), dev=given.dev)
+        with only_one(given.venv) as lock:
+            install(given.venv.absolute(), lock, dev=given.dev)
     except InstallFailed as failure:
         print(f"install: {failure}", file=sys.stderr)
         return 1
@@ -43,17 +48,32 @@ def main() -> int:
     return 0
 
 
-def install(venv: Path, *, dev: bool) -> None:
+@contextlib.contextmanager
+def only_one(venv: Path) -> Iterator[int]:
+    """Hold the folder `venv`; pip holds it too, so that a pip that outlived its caller is waited for."""
+    venv.mkdir(parents=True, exist_ok=True)
+    lock = os.open(venv, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"environment: another install into {venv} is under way; waiting for it", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def install(venv: Path, lock: int, *, dev: bool) -> None:
     """Make `venv`, choose the lock that fits the torch on offer, install what the stamp does not yet name."""
     installing, stamp = venv / "installing", venv / "installed.json"
-    if installing.exists() or (venv.exists() and not runs_pip(venv)):
+    if installing.exists() or (any(venv.iterdir()) and not runs_pip(venv)):
         print("environment: the last install was cut off; starting over", flush=True)
         clear(venv, keep=installing)
     done: dict[str, str] = json.loads(stamp.read_text()) if stamp.exists() else {}
     wanted = [name for name in ("cpu.txt", "cuda.txt") if done.get(name) == digest(name)][:1]
     if wanted and not (dev and done.get("dev.txt") != digest("dev.txt")):
         return
-    venv.mkdir(parents=True, exist_ok=True)
     installing.touch()
     if not runs_pip(venv):
         print(f"environment: creating {venv}", flush=True)
@@ -61,7 +81,7 @@ def install(venv: Path, *, dev: bool) -> None:
     runtime = wanted[0] if wanted else choose(venv)
     for name in [runtime, "dev.txt"] if dev else [runtime]:
         if done.get(name) != digest(name):
-            pip_install(venv, name)
+            pip_install(venv, name, lock)
     stamp.write_text(json.dumps({name: digest(name) for name in {runtime, *(["dev.txt"] if dev else [])}}))
     installing.unlink()
 
@@ -84,7 +104,6 @@ def call(command: list[Path | str]) -> subprocess.CompletedProcess[str]:
 
 def clear(venv: Path, keep: Path) -> None:
     """Empty the folder; `keep` stays to the last, so a second interruption is noticed too."""
-    venv.mkdir(exist_ok=True)
     keep.touch()
     for entry in venv.iterdir():
         if entry.is_dir() and not entry.is_symlink():
@@ -114,14 +133,17 @@ def choose(venv: Path) -> str:
     raise InstallFailed(f"pip cannot reach its package index\n{tail(asked.stderr)}")
 
 
-def pip_install(venv: Path, name: str) -> None:
+def pip_install(venv: Path, name: str, lock: int) -> None:
     """Install one lock: hashes required, wheels only, nothing that the lock does not name."""
     log = venv / "install.log"
     command: list[Path | str] = [venv / "bin" / "python", "-m", "pip", "install", "--no-deps", "--require-hashes"]
     command += ["--only-binary=:all:", "--no-input", "-r", LOCKS / name]
     total = sum(1 for line in (LOCKS / name).read_text().splitlines() if "==" in line)
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as pip:
-        said = ""
+    said = ""
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, pass_fds=[lock]) as pip,
+    ):
         while pip.poll() is None:
             time.sleep(0.5)
             now = progress(log.read_text(errors="replace"), venv, name, total)
