@@ -6,7 +6,6 @@ Stopping is by mark (`app.cleanup`), never by `ray stop`: other Ray clusters on 
 """
 
 import argparse
-import ctypes
 import json
 import os
 import secrets
@@ -22,14 +21,12 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from app import cleanup, cluster, deploy, doctor
+from app import cleanup, cluster, deploy, doctor, parent
 from app.cleanup import Run
 from app.cluster import Cluster
 from app.doctor import CannotStart
 from app.settings import Settings, from_environment
 from audit.errors import AuditError
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def main(arguments: Sequence[str] | None = None, graph: Callable[[], Graph] = tu
     parser = argparse.ArgumentParser(prog="python -m app.run", description="Start the tutor and wait.")
     parser.add_argument("--with-parent", action="store_true", help="stop when the program that started me ends")
     if parser.parse_args(arguments).with_parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        parent.follow()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:

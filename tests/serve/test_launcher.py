@@ -23,6 +23,10 @@ ROOT = Path(__file__).parents[2]
 LINES = ["PRECEPTOR_URL", "PRECEPTOR_API_KEY", "PRECEPTOR_LOG", "PRECEPTOR_VKEY", "PRECEPTOR_DASHBOARD"]
 BARE = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PRECEPTOR_")}
 
+FOLLOWER = 'import time; from app import parent; parent.follow(); print("on", flush=True); time.sleep(60); print(1)'
+    'from app import parent; import time; parent.follow(); print("follows", flush=True); time.sleep(60); print("late")'
+)
+
 
 @dataclass
 class Launcher:
@@ -193,6 +197,18 @@ def listeners(launcher: Launcher) -> set[tuple[str, int, str]]:
 def refuses(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_an_interrupt_of_make_alone_reaches_the_launcher(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(f"run:\n\t@exec {sys.executable} -c '{FOLLOWER}'\n")
+    make = subprocess.Popen(
+        ["make", "run"], cwd=tmp_path, env=BARE | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    )
+    assert make.stdout is not None
+    assert make.stdout.readline() == "on\n"
+    make.send_signal(signal.SIGINT)
+    assert make.wait(10) == -signal.SIGINT
+    assert make.stdout.read() == ""
 
 
 def test_a_busy_port_is_one_clear_line(launch) -> None:
