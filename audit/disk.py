@@ -1,6 +1,7 @@
 """Durable files on a local POSIX file system. No library at hand syncs anything, so these few lines do.
 
-A file appears whole under its name or not at all: temp file, fsync, link (fails if the name exists), fsync of the folder.
+A file appears whole under its name or not at all: temp file, fsync, link
+(fails if the name exists), fsync of the folder.
 """
 
 from __future__ import annotations

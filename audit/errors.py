@@ -15,7 +15,6 @@ AuditError
     ├── BadProof          tlog-proof or receipt
     └── BadSegment        a file of a log; carries the index it concerns
 """
-# ruff: noqa: N818 - the names state what is wrong; the root carries the suffix
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Begin the logs of a root: `python -m audit.init ROOT --keys DIR [--name N] [--exchange-logs N]`.
 
-    ROOT/log.vkey            the control log's verifier key: the one public key an outsider needs
-    ROOT/control/            policy, terms, grants, promotions, heads
-    ROOT/exchange-0/ ...     questions and answers
+ROOT/log.vkey            the control log's verifier key: the one public key an outsider needs
+ROOT/control/            policy, terms, grants, promotions, heads
+ROOT/exchange-0/ ...     questions and answers
 """
 
 from __future__ import annotations

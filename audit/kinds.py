@@ -12,7 +12,7 @@ class Kind(StrEnum):
     logs = "logs"
     policy = "policy"
     terms = "terms"
-    lesson_pass = "pass"
+    lesson_pass = "pass"  # noqa: S105 - a lesson's
     grant = "grant"
     revocation = "revocation"
     promotion = "promotion"

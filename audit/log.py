@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
@@ -22,7 +22,7 @@ from audit.draft import Draft, draft_entry, draft_interruption
 from audit.errors import AuditError, BadNote, BadRoot, BadSegment, Unavailable
 from audit.folder import LogFolder
 from audit.keys import Keys
-from audit.receipt import Receipt, Receipts
+from audit.receipt import Receipt, Receipts, search
 from audit.recent import Recent
 from audit.record import Entry, Kind
 from audit.segment import End, Row, Segment
@@ -49,7 +49,7 @@ class Log:
         self._clock = clock
         self._starts: list[int] = []
         self._end = End()
-        self._note = ""
+        self._last: Segment | None = None
         self._recent = Recent()
         self._leaves: deque[dict[str, Any]] = deque(maxlen=CACHED_LEAVES)
 
@@ -93,7 +93,7 @@ class Log:
 
     def checkpoint(self) -> str:
         """The signed head (tlog-checkpoint)."""
-        return self._note
+        return "" if self._last is None else self._last.note
 
     def head(self) -> dict[str, Any]:
         """Origin, size and root, in the shape of a `head` record."""
@@ -137,18 +137,18 @@ class Log:
         return found[:limit]
 
     def receipt(self, request_id: str) -> list[Receipt]:
-        """Receipts of all records of a request, in order; empty if there are none."""
+        """Receipts of all records of a request, in order; empty if there are none.
+
+        Records older than what is remembered are found by the time in their UUIDv7, other ids are not.
+        """
         self._adopt()
-        # beyond what is remembered every segment is looked through, newest first
-        starts = self._recent.starts(request_id) or self._starts[::-1]
+        starts = self._recent.starts(request_id)
+        held = map(self._read, starts) if starts else search(request_id, self._starts, self._read)
         found: list[Receipt] = []
-        for start in starts:
-            held = self._read(start)
-            indexes = [leaf["idx"] for leaf in held.leaves if leaf["request_id"] == request_id]
-            found += map(Receipts(held, self._keys.subjects).of, indexes)
-            if any(receipt.seq == 0 for receipt in found) and starts[0] > starts[-1]:
-                break
-        return sorted(found, key=lambda receipt: receipt.idx)
+        for part in held:
+            indexes = [leaf["idx"] for leaf in part.leaves if leaf["request_id"] == request_id]
+            found += map(Receipts(part, self._keys.subjects).of, indexes)
+        return found
 
     def receipts(self, request_id: str) -> list[dict[str, Any]]:
         """The same as plain dictionaries."""
@@ -217,18 +217,20 @@ class Log:
     def _adopt(self) -> bool:
         """Take in what another writer, or a write of ours that seemed to fail, has added."""
         found = False
-        with _available():
-            while self._folder.segment(self.size).exists():
-                if not found:
-                    self._folder.sync()
-                found = True
-                self._absorb(self._read(self.size))
+        try:
+            with _available():
+                while self._folder.segment(self.size).exists():
+                    if not found:
+                        self._folder.sync()
+                    found = True
+                    self._absorb(self._read(self.size))
+        except BadSegment as error:
+            raise Unavailable(f"the log's end does not verify: {error}") from error
         return found
 
     def _absorb(self, added: Segment) -> None:
         self._end = segment.follow(self._end, added) if self._starts else segment.end_of(added)
         self._starts.append(added.start)
-        self._note = added.note
         self._last = added
         for leaf in added.leaves:
             self._recent.add(leaf, added.start)
@@ -245,7 +247,7 @@ class Log:
         self._adopt()
 
     def _read(self, start: int) -> Segment:
-        if self._starts and start == self._starts[-1]:
+        if self._last is not None and start == self._last.start:
             return self._last
         with _available():
             data = self._folder.segment(start).read_bytes()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from audit.content import RecordId
 from audit.keys import SubjectKeys
 from audit.merkle import Span
 from audit.proof import Proof, pack_extra
+from audit.record import CLOSING, EXCHANGE
 from audit.segment import Segment
+
+SKEW_US = 60_000_000  # how far the clocks of who makes ids and who writes may be apart
+LONGEST_US = 3_600_000_000  # no exchange lasts longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +58,30 @@ class Receipts:
         if key is None:
             return None
         return RecordId(leaf["origin"], leaf["request_id"], leaf["seq"], leaf["kind"]).derive(key).salt
+
+
+def search(request_id: str, starts: Sequence[int], read: Callable[[int], Segment]) -> Iterator[Segment]:
+    """Segments that hold a request's records, found by the time in its UUIDv7 (RFC 9562 5.7); reads few others."""
+    made = _made_us(request_id)
+    if made is None:
+        return
+    at = bisect_left(starts, made - SKEW_US, key=lambda start: int(read(start).leaves[-1]["ts"]))
+    horizon = made + SKEW_US
+    for start in starts[at:]:
+        segment = read(start)
+        if segment.leaves[0]["ts"] > horizon:
+            return
+        kinds = {leaf["kind"] for leaf in segment.leaves if leaf["request_id"] == request_id}
+        if kinds:
+            yield segment
+            horizon = made + LONGEST_US
+        if kinds & CLOSING or kinds - EXCHANGE:
+            return
+
+
+def _made_us(request_id: str) -> int | None:
+    try:
+        uuid = UUID(request_id)
+    except ValueError:
+        return None
+    return (uuid.int >> 80) * 1000 if uuid.version == 7 else None

@@ -35,7 +35,7 @@ class Exchange:
 
 
 class Recent:
-    """Memory of the last records. A fork sees its base and keeps its own changes, so a failed commit leaves no trace."""
+    """Memory of the last records. A fork keeps its changes to itself, so a failed commit leaves no trace."""
 
     def __init__(self, base: Recent | None = None) -> None:
         self._base = base

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import uuid4
 
@@ -61,7 +61,7 @@ class Entry:
         fields = shapes.validate(self.kind, self.fields)
         size = len(canonical(fields))
         _expect(size <= MAX_FIELDS_BYTES, "fields", f"at most {MAX_FIELDS_BYTES} bytes", size)
-        return type(self)(self.kind, self.request_id, self.seq, self.tenant, self.subject, fields, self.text, self.actor)
+        return replace(self, fields=fields)
 
     def to_json(self) -> dict[str, Any]:
         """JSON object for POST /v1/audit/records."""
@@ -109,10 +109,11 @@ def parse_leaf(data: bytes) -> dict[str, Any]:
     """The leaf in stored bytes; BadEntry unless they are the canonical form of a version 1 record."""
     _expect(len(data) < MAX_LEAF_BYTES, "leaf", f"under {MAX_LEAF_BYTES} bytes", len(data))
     try:
-        leaf = json.loads(data)
+        leaf: dict[str, Any] = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BadEntry("leaf is not JSON") from error
-    _expect(isinstance(leaf, dict) and LEAF_KEYS <= set(leaf) <= LEAF_KEYS | {"seal"}, "leaf", "the record's keys", "others")
+    _expect(isinstance(leaf, dict), "leaf", "an object", type(leaf).__name__)
+    _expect(LEAF_KEYS <= set(leaf) <= LEAF_KEYS | {"seal"}, "leaf", "the record's keys", "others")
     _expect(leaf["v"] == VERSION, "v", str(VERSION), leaf["v"])
     _expect(canonical(leaf) == data, "leaf", "its canonical form", "another")
     _expect(leaf["kind"] in {kind.value for kind in Kind}, "kind", "a known kind", leaf["kind"])

@@ -51,7 +51,7 @@ class Row:
 class End:
     """Where a log ends: all that the next segment must agree with."""
 
-    frontier: Frontier = Frontier()
+    frontier: Frontier = field(default_factory=Frontier)
     ts: int = 0
     seal: dict[str, Any] | None = None
 

@@ -7,28 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import ValidationError
 
 from audit.errors import BadEntry
+from audit.exchange import Answer, Fault, Interrupted, Request, Shown, Window
+from audit.fields import Count, Digest, Name, Ppm, Shape, Signed
 from audit.kinds import Kind
-
-MAX_INT = 2**53 - 1  # what JSON readers in every language hold exactly
-
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Count = Annotated[int, Field(ge=0, le=MAX_INT)]
-Signed = Annotated[StrictInt, Field(ge=-MAX_INT, le=MAX_INT)]
-Ppm = Annotated[int, Field(ge=0, le=1_000_000)]
-Digest = Annotated[str, Field(min_length=1, max_length=128)]
-Parameter = Signed | Annotated[StrictStr, Field(max_length=256)] | StrictBool | None
-Decided = Literal["ALLOW", "TEACH", "REFUSE", "REDACT"]
-
-
-class Shape(BaseModel):
-    """Closed and strict: an unknown field or a near type is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Genesis(Shape):
@@ -196,79 +182,6 @@ class Tick(Shape):
     """Sign of life, with counts of what has no record of its own."""
 
     counts: dict[Name, Count]
-
-
-class Check(Shape):
-    """One check's verdict."""
-
-    check: Name
-    action: Decided
-    category: Name | None
-    score_ppm: Ppm | None
-
-
-class Judged(Shape):
-    """The decision; all null when the check could not run."""
-
-    action: Decided | None
-    category: Name | None
-    score_ppm: Ppm | None
-
-
-class Request(Judged):
-    """A question that passed admission; text = its messages as JSON."""
-
-    checks: list[Check]
-    client_request_id: Annotated[str, Field(max_length=256)] | None
-    model_digest: Digest
-    guard_digest: Digest
-    policy_digest: Digest
-    terms_digest: Digest
-    stream: bool
-    params: dict[Name, Parameter]
-    deadline_us: Count
-    role: Name
-
-
-class Window(Judged):
-    """Window `n` of the answer, as sent."""
-
-    n: Count
-
-
-class Usage(Shape):
-    """Token counts."""
-
-    prompt_tokens: Count
-    completion_tokens: Count
-
-
-class Answer(Judged):
-    """End of an answer; text = all windows together, committed to but not stored again."""
-
-    finish_reason: Literal["stop", "length", "content_filter"]
-    windows: Count
-    usage: Usage
-
-
-class Shown(Judged):
-    """Refusal or lesson; text = what the user was shown."""
-
-    lesson: Name | None
-
-
-class Fault(Shape):
-    """Something of ours failed; nothing is held against the user."""
-
-    cause: Name
-    stage: Name
-
-
-class Interrupted(Shape):
-    """The answer was not finished."""
-
-    cause: Literal["disconnect", "deadline", "replica", "unknown"]
-    windows: Count
 
 
 class Source(Shape):

@@ -1,0 +1,82 @@
+"""Shapes of the records that make up one exchange: request, windows, one closing record."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from audit.fields import Count, Decided, Digest, Name, Parameter, Ppm, Shape
+
+
+class Check(Shape):
+    """One check's verdict."""
+
+    check: Name
+    action: Decided
+    category: Name | None
+    score_ppm: Ppm | None
+
+
+class Judged(Shape):
+    """The decision; all null when the check could not run."""
+
+    action: Decided | None
+    category: Name | None
+    score_ppm: Ppm | None
+
+
+class Request(Judged):
+    """A question that passed admission; text = its messages as JSON."""
+
+    checks: list[Check]
+    client_request_id: Annotated[str, Field(max_length=256)] | None
+    model_digest: Digest
+    guard_digest: Digest
+    policy_digest: Digest
+    terms_digest: Digest
+    stream: bool
+    params: dict[Name, Parameter]
+    deadline_us: Count
+    role: Name
+
+
+class Window(Judged):
+    """Window `n` of the answer, as sent."""
+
+    n: Count
+
+
+class Usage(Shape):
+    """Token counts."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+
+
+class Answer(Judged):
+    """End of an answer; text = all windows together, committed to but not stored again."""
+
+    finish_reason: Literal["stop", "length", "content_filter"]
+    windows: Count
+    usage: Usage
+
+
+class Shown(Judged):
+    """Refusal or lesson; text = what the user was shown."""
+
+    lesson: Name | None
+
+
+class Fault(Shape):
+    """Something of ours failed; nothing is held against the user."""
+
+    cause: Name
+    stage: Name
+
+
+class Interrupted(Shape):
+    """The answer was not finished."""
+
+    cause: Literal["disconnect", "deadline", "replica", "unknown"]
+    windows: Count
