@@ -54,7 +54,9 @@ def intent(case: Case) -> list[Verdict]:
 
 
 def override(case: Case) -> list[Verdict]:
-    """Is this an attempt to override the system?"""
+    """Is this an attempt to override the system? Not asked of answers: they reach a reader, not the system."""
+    if case.stage is not Stage.PROMPT:
+        return []
     return [_graded("override", "override", s.override, stage, case.policy) for s, stage in _judged(case)]
 
 

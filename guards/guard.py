@@ -99,7 +99,8 @@ def _asked(text: str, stage: Stage, context: Context) -> tuple[str, ...]:
 def _carried(text: str, stage: Stage, context: Context) -> tuple[str, ...]:
     """Text that is judged, but that nobody asked with: other roles' messages, or an answer with its request."""
     if stage is Stage.PROMPT:
-        return views(text) if context.history and text != "\n".join(context.history) else ()
+        alone = text.split() == " ".join(context.history or (text,)).split()
+        return () if alone else views(text)
     exchange = f"{context.request[-_REQUEST_CHARS:]}\n\n{context.preceding[-_PRECEDING_CHARS:]}{text}"
     return (exchange.strip(),)
 

@@ -9,7 +9,7 @@ from guards.scores import make, worst
 from guards.verdict import Action, Stage, redact
 
 CLEAN = """
-Contact security@apache.org or user@example.com; see CVE-2021-44228, CWE-79, T1059.001 and 192.0.2.1:8443. 
+Contact security@apache.org or user@example.com; see CVE-2021-44228, CWE-79, T1059.001 and 192.0.2.1:8443.
 AKIAIOSFODNN7EXAMPLE is the key of the manual.
 Set API_KEY=<your key>; never print sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.
 Card 4111 1111 1111 1112 fails the check digit.
