@@ -49,14 +49,7 @@ class Entry:
 
     def checked(self) -> Self:
         """This entry with its kind's shape applied; BadEntry says expected and got."""
-        _expect(isinstance(self.kind, Kind), "kind", "a Kind", self.kind)
-        _expect(isinstance(self.request_id, str) and _REQUEST_ID.fullmatch(self.request_id) is not None,
-                "request_id", "1 to 200 printable ASCII characters", self.request_id)  # fmt: skip
-        _expect(type(self.seq) is int and 0 <= self.seq <= MAX_SEQ, "seq", "an integer from 0", self.seq)
-        _expect(self.kind is not Kind.request or self.seq == 0, "seq", "0 for a request", self.seq)
-        _expect(_short(self.tenant, 128), "tenant", "up to 128 characters", self.tenant)
-        _expect(_short(self.actor, 64) and bool(self.actor), "actor", "1 to 64 characters", self.actor)
-        _expect(_short(self.subject, 512), "subject", "up to 512 characters", type(self.subject).__name__)
+        self._check_envelope()
         self._check_text()
         fields = shapes.validate(self.kind, self.fields)
         size = len(canonical(fields))
@@ -72,7 +65,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, obj: object) -> Self:
-        """The entry in a JSON object; BadEntry says expected and got. Everything is checked."""
+        """The entry in a JSON object; BadEntry says expected and got. Its shape is the log's to check, record by record."""
         _expect(isinstance(obj, dict), "record", "a JSON object", type(obj).__name__)
         assert isinstance(obj, dict)  # noqa: S101 - narrows what the line above checked
         known = {"kind", "request_id", "seq", "tenant", "subject", "fields", "text", "actor"}
@@ -80,8 +73,22 @@ class Entry:
         missing = known - {"text", "actor"} - set(obj)
         _expect(not missing, "record", f"all of {sorted(known - {'text', 'actor'})}", f"no {sorted(missing)}")
         _expect(isinstance(obj["fields"], dict), "fields", "a JSON object", type(obj["fields"]).__name__)
-        _expect(obj["kind"] in {kind.value for kind in Kind}, "kind", f"one of {sorted(Kind)}", obj["kind"])
-        return cls(**(obj | {"kind": Kind(obj["kind"])})).checked()
+        _expect(
+            isinstance(obj["kind"], str) and obj["kind"] in set(Kind), "kind", f"one of {sorted(Kind)}", obj["kind"]
+        )
+        entry = cls(**(obj | {"kind": Kind(obj["kind"])}))
+        entry._check_envelope()
+        return entry
+
+    def _check_envelope(self) -> None:
+        _expect(isinstance(self.kind, Kind), "kind", "a Kind", self.kind)
+        known = isinstance(self.request_id, str) and _REQUEST_ID.fullmatch(self.request_id) is not None
+        _expect(known, "request_id", "1 to 200 printable ASCII characters", self.request_id)
+        _expect(type(self.seq) is int and 0 <= self.seq <= MAX_SEQ, "seq", "an integer from 0", self.seq)
+        _expect(self.kind is not Kind.request or self.seq == 0, "seq", "0 for a request", self.seq)
+        _expect(_short(self.tenant, 128), "tenant", "up to 128 characters", self.tenant)
+        _expect(_short(self.actor, 64) and bool(self.actor), "actor", "1 to 64 characters", self.actor)
+        _expect(_short(self.subject, 512), "subject", "up to 512 characters", type(self.subject).__name__)
 
     def _check_text(self) -> None:
         if self.text is None:
@@ -116,7 +123,7 @@ def parse_leaf(data: bytes) -> dict[str, Any]:
     _expect(LEAF_KEYS <= set(leaf) <= LEAF_KEYS | {"seal"}, "leaf", "the record's keys", "others")
     _expect(leaf["v"] == VERSION, "v", str(VERSION), leaf["v"])
     _expect(canonical(leaf) == data, "leaf", "its canonical form", "another")
-    _expect(leaf["kind"] in {kind.value for kind in Kind}, "kind", "a known kind", leaf["kind"])
+    _expect(isinstance(leaf["kind"], str) and leaf["kind"] in set(Kind), "kind", "a known kind", leaf["kind"])
     _expect(isinstance(leaf["fields"], dict), "fields", "an object", type(leaf["fields"]).__name__)
     shapes.validate(Kind(leaf["kind"]), leaf["fields"])
     return leaf
