@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from audit.record import Entry
 from uuid_utils import uuid7
 
 from app.auth import Principal, TokenKey, bearer
@@ -19,6 +18,7 @@ from app.limits import Limiter
 from app.settings import Limits
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
+from audit.record import Entry
 from deployments.chat import ChatFormat, Turn
 from deployments.generation import Sampling
 from deployments.ports import LogPort, ModelPort
@@ -94,7 +94,7 @@ class Tutor:
             seed=asked.seed,
             stop=asked.stops,
         )
-        return Question(str(uuid7()), who, asked, prompt, sampling, headers.get("x-request-id"))
+        return Question(str(uuid7()), who, asked, prompt, sampling, headers.get("x-request-id", "")[:256] or None)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.log import Receipt
-from audit.record import Entry, Kind
-
 from app.auth import Principal
 from app.wire import ChatRequest
+from audit.receipt import Receipt
+from audit.record import Entry, Kind
 from deployments.ports import LogPort
 from guards.verdict import Decision
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from audit.record import Entry, Kind
 from uuid_utils import uuid7
 
 from app.auth import TokenKey
 from app.settings import Settings
 from app.terms import Terms
-from audit import init
+from audit.init import begin
+from audit.record import Entry, Kind
 from deployments import embedded
 from deployments.embedded import ModelFolder
 from guards.encoder import Encoder
@@ -21,7 +21,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     folder = embedded.prepare(settings.models, say)
     if not settings.audit.exists():
         say("beginning the log")
-        init.begin(settings.audit, settings.keys, "preceptor", settings.exchange_logs, founding_records(folder))
+        begin(settings.audit, settings.keys, "preceptor", settings.exchange_logs, founding_records(folder))
 
 
 def founding_records(folder: ModelFolder) -> list[Entry]:

@@ -11,12 +11,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audit.errors import AuditError
-from audit.log import Receipt
-from audit.record import Entry
-
 from app.errors import Fault
 from app.exchange import Exchange
+from audit.errors import AuditError
+from audit.receipt import Receipt
+from audit.record import Entry
 from deployments.generation import Sampling
 from deployments.ports import ModelPort, ServiceUnavailable
 from guards.errors import GuardFault

@@ -6,8 +6,6 @@ import logging
 import time
 from collections import Counter
 
-from audit.errors import AuditError
-from audit.record import Entry, Kind
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -21,6 +19,8 @@ from app.exchange import Identity
 from app.limits import Limiter
 from app.settings import Settings, require_safe_environment
 from app.terms import Terms, load_lessons
+from audit.errors import AuditError
+from audit.record import Entry, Kind
 from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat

@@ -11,7 +11,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.error import URLError
 
 from uuid_utils import uuid7
@@ -27,10 +27,10 @@ from audit.record import Entry, Kind
 OPERATOR_TTL_S = 60
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 GRANTS = """
-select g.fields->>'jti' as jti, g.fields->>'role' as role, g.subject,
-       make_timestamp((g.fields->>'expires_us')::bigint) as expires,
-       exists(select 1 from records r where r.kind = 'revocation' and r.fields->>'jti' = g.fields->>'jti') as revoked
-from records g where g.kind = 'grant' order by g.idx
+select fields->>'jti' as jti, fields->>'role' as role, tenant, subject,
+       make_timestamp((fields->>'expires_us')::bigint) as expires,
+       (fields->>'jti') in (select fields->>'jti' from records where kind = 'revocation') as revoked
+from records where kind = 'grant' order by ts
 """
 
 
@@ -52,7 +52,9 @@ def mint(settings: Settings, url: str, who: tuple[str, str, Role], ttl_s: int, *
 def revoke(settings: Settings, url: str, jti: str) -> None:
     """Revoke a key by its id; every Gateway refuses it within seconds."""
     key = TokenKey.load(settings.keys)
-    _append(key, url, [Entry(Kind.revocation, str(uuid7()), 0, "preceptor", "operator", {"jti": jti}, actor="operator")])
+    _append(
+        key, url, [Entry(Kind.revocation, str(uuid7()), 0, "preceptor", "operator", {"jti": jti}, actor="operator")]
+    )
 
 
 def demo_key(settings: Settings, url: str) -> str:
@@ -60,7 +62,7 @@ def demo_key(settings: Settings, url: str) -> str:
     return mint(settings, url, ("demo", "demo", Role.LEARNER), 30 * 86400, accept=True)
 
 
-def _entry(kind: Kind, who: Principal, fields: dict[str, object]) -> Entry:
+def _entry(kind: Kind, who: Principal, fields: Mapping[str, object]) -> Entry:
     return Entry(kind, str(uuid7()), 0, who.tenant, who.subject, fields, actor="operator")
 
 

@@ -5,9 +5,6 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
-from audit.errors import AuditError, BadEntry
-from audit.log import Receipt
-from audit.record import Entry, Kind
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
@@ -18,6 +15,9 @@ from app.errors import BadRequest, Fault, NotAllowed, NotFound
 from app.generation import durable
 from app.incoming import plain_headers, read_body
 from app.wire import parse_json, parse_model
+from audit.errors import AuditError
+from audit.receipt import Receipt
+from audit.record import Entry, Kind
 from deployments.ports import ServiceUnavailable
 
 PASS_TTL_US = 7 * 24 * 3600 * 1_000_000
@@ -145,7 +145,7 @@ def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
     @router.post("/audit/records", summary="Append records to the control log; kinds depend on the role")
     async def records(request: Request) -> dict[str, Any]:
         who, body = await _identified(tutor, request)
-        return {"results": [await _outcome(tutor, entry) for entry in _entries(parse_json(body), who.role)]}
+        return {"results": [await _outcome(tutor, raw, who.role) for raw in _raw_records(parse_json(body))]}
 
 
 async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:
@@ -169,26 +169,21 @@ async def _append(tutor: Tutor, who: Principal, kind: Kind, fields: dict[str, An
     return receipt
 
 
-def _entries(body: dict[str, Any], role: Role) -> list[Entry]:
-    """The entries of a body; raises BadRequest or NotAllowed before anything is appended."""
+def _raw_records(body: dict[str, Any]) -> list[Any]:
     raw = body.get("records")
     if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_RECORDS:
         raise BadRequest(f"expected records: a list of 1 to {MAX_RECORDS}", param="records")
+    return raw
+
+
+async def _outcome(tutor: Tutor, raw: Any, role: Role) -> dict[str, Any]:
+    """One record's receipt or error; a bad one does not fail its neighbours. Raises NotAllowed, Fault."""
     try:
-        entries = [Entry.from_json(item) for item in raw]
-    except BadEntry as error:
-        raise BadRequest(str(error), param="records") from error
-    for entry in entries:
+        entry = Entry.from_json(raw)
         if entry.kind not in ALLOWED_KINDS.get(role, frozenset()):
             raise NotAllowed(f"the role {role} may not append records of kind {entry.kind}", code="kind_not_allowed")
-    actor = "operator" if role is Role.ADMIN else role.value
-    return [replace(entry, actor=actor) for entry in entries]
-
-
-async def _outcome(tutor: Tutor, entry: Entry) -> dict[str, Any]:
-    """One entry's receipt or error; a bad one does not fail its neighbours."""
-    try:
-        return {"receipt": asdict((await tutor.control.log.append([entry]))[0])}
+        signed = replace(entry, actor="operator" if role is Role.ADMIN else role.value)
+        return {"receipt": asdict((await tutor.control.log.append([signed]))[0])}
     except AuditError as error:
         return {"error": {"code": type(error).__name__, "message": str(error)}}
     except ServiceUnavailable as error:

@@ -9,15 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from audit.errors import AuditError, Unavailable
-from audit.log import Log, Receipt
-from audit.record import Entry, Kind
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from audit import keys
+from audit.errors import AuditError, Unavailable
+from audit.log import Log
+from audit.receipt import Receipt
+from audit.record import Entry, Kind
 from deployments.ports import ServiceUnavailable
 
 T = TypeVar("T")

@@ -35,6 +35,7 @@ class _Sequence:
 
     def __init__(self, prompt: Sequence[int], sampling: Sampling) -> None:
         self.pending = list(prompt)
+        self.said: list[int] = []
         self.cache: Any = None
         self.sampling = sampling
         seed = sampling.seed if sampling.seed is not None else secrets.randbits(63)
@@ -94,11 +95,16 @@ class TransformersEngine:
                 return None
             token = _sample(out.logits[0, -1].float(), state)
         state.pending = [token]
+        state.said.append(token)
         return token
 
 
 def _sample(logits: Any, state: _Sequence) -> int:
-    """Temperature and nucleus sampling (Holtzman et al. 2020) with the request's own generator."""
+    """Repetition penalty, temperature and nucleus sampling (Holtzman et al. 2020) with the request's own generator."""
+    if state.said and state.sampling.repetition != 1:
+        said = torch.tensor(sorted(set(state.said)))
+        seen = logits[said]
+        logits[said] = torch.where(seen > 0, seen / state.sampling.repetition, seen * state.sampling.repetition)
     if state.sampling.temperature <= 0:
         return int(logits.argmax())
     values, ids = torch.sort(torch.softmax(logits / state.sampling.temperature, dim=-1), descending=True)

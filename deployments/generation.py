@@ -7,11 +7,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to choose tokens. temperature 0 is greedy; `seed` None draws one; `stop` strings end the answer."""
+    """How to choose tokens. temperature 0 is greedy; `seed` None draws one; `stop` strings end the answer.
+
+    `repetition` over 1 makes tokens that the answer already holds less likely (Keskar et al. 2019, section 4.1).
+    """
 
     max_tokens: int
     temperature: float = 0.2
     top_p: float = 0.9
+    repetition: float = 1.1
     seed: int | None = None
     stop: tuple[str, ...] = ()
 

@@ -12,7 +12,8 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from audit import verify
+from audit.checkpoint import VerifierKey
+from audit.proof import check_receipt
 from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.generation import Engine, Piece, Sampling
@@ -81,7 +82,7 @@ async def _require_promotion(control: LogHandle, folder: embedded.ModelFolder, v
 
 
 def _check_receipt(proof: str, vkey: Path) -> None:
-    verify.receipt(proof, vkey.read_text())
+    check_receipt(proof, VerifierKey.parse(vkey.read_text()))
 
 
 def _load(folder: Path, threads: int) -> Engine:

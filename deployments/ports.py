@@ -4,9 +4,8 @@ without a cluster."""
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
-from audit.log import Receipt
+from audit.receipt import Receipt
 from audit.record import Entry
-
 from deployments.generation import Piece, Sampling
 
 

@@ -45,7 +45,13 @@ class Running:
     def run(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """A command of ours in a second shell, with run.env sourced."""
         done = subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=ROOT, env=self.env, text=True, capture_output=True, timeout=300
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            text=True,
+            capture_output=True,
+            timeout=300,
+            check=False,
         )
         assert not ok or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -88,7 +88,9 @@ def test_mixed_requests_in_parallel_all_stand_in_the_log(running: Running, tmp_p
     checked = json.loads(running.run("audit.verify", "--key", str(running.vkey), *receipts).stdout)
     assert len(checked["receipts"]) == 24
     assert all(receipt["valid"] for receipt in checked["receipts"]), checked
-    ids = {(a.result().json().get("preceptor") or a.result().json()["error"]["preceptor"])["request_id"] for a in answers}
+    ids = {
+        (a.result().json().get("preceptor") or a.result().json()["error"]["preceptor"])["request_id"] for a in answers
+    }
     sql = "select request_id, response from exchanges"
     out = running.run("audit.query", str(running.log), sql, "--format", "json", "--keys", str(running.home / "keys"))
     rows = json.loads(out.stdout)
@@ -110,7 +112,13 @@ def test_one_flipped_bit_is_found_and_its_file_named(running: Running, tmp_path:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b'{"model":"x"}', b'{"model":"smollm2-135m-instruct","messages":[]}', b"\x00\xff", b'"' + b"a" * 2_000_000 + b'"'],
+    [
+        b"{",
+        b'{"model":"x"}',
+        b'{"model":"smollm2-135m-instruct","messages":[]}',
+        b"\x00\xff",
+        b'"' + b"a" * 2_000_000 + b'"',
+    ],
 )
 def test_bad_bodies_get_4xx_through_the_real_proxy(running: Running, body: bytes) -> None:
     with running.client() as client:

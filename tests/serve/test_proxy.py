@@ -1,16 +1,19 @@
 """Ray's own doors, through the real proxy: each is shut, and stays shut from outside."""
 
+import json
 import socket
 import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from app.settings import Settings, UnsafeEnvironment, require_safe_environment
 from tests.serve.conftest import Running
 
+MODEL = "smollm2-135m-instruct"
 STEERING = [
     ("x-request-timeout-seconds", "0.01"),
     ("x-request-timeout-seconds", "100000"),
@@ -32,7 +35,11 @@ def test_steering_headers_get_no_answer(running: Running, header: str, value: st
 
 
 def test_a_client_request_id_is_noted_but_is_never_the_key(running: Running) -> None:
-    body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "What is TLS?"}], "max_tokens": 2}
+    body = {
+        "model": "smollm2-135m-instruct",
+        "messages": [{"role": "user", "content": "What is TLS?"}],
+        "max_tokens": 2,
+    }
     with running.client() as client:
         answers = [client.post("/v1/chat/completions", json=body, headers={"x-request-id": "mine"}) for _ in range(2)]
     ids = {answer.json()["preceptor"]["request_id"] for answer in answers}
@@ -42,7 +49,7 @@ def test_a_client_request_id_is_noted_but_is_never_the_key(running: Running) -> 
 
 def test_the_server_listens_on_loopback_only(running: Running) -> None:
     port = int(running.url.rsplit(":", 1)[1])
-    with open("/proc/net/tcp") as table:
+    with Path("/proc/net/tcp").open() as table:
         bound = [line.split()[1] for line in table.readlines()[1:] if line.split()[3] == "0A"]
     assert [address for address in bound if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
@@ -84,12 +91,16 @@ def test_overload_is_an_honest_status_never_a_broken_200(running: Running) -> No
         thread.join(240)
     assert len(results) == 40
     for status, text in results:
-        assert (status == 200 and text.endswith("data: [DONE]\n\n")) or (status in (429, 503) and '"error"' in text), text
+        assert (status == 200 and text.endswith("data: [DONE]\n\n")) or (status in (429, 503) and '"error"' in text), (
+            text
+        )
 
 
 def test_a_client_that_hangs_up_leaves_an_interrupted_record(running: Running) -> None:
     host, port = running.url.removeprefix("http://").split(":")
-    body = b'{"model":"smollm2-135m-instruct","stream":true,"max_tokens":400,"messages":[{"role":"user","content":"Tell me about the history of cryptography in detail."}]}'
+    question = "Tell me about the history of cryptography in detail."
+    asked = {"model": MODEL, "stream": True, "max_tokens": 400, "messages": [{"role": "user", "content": question}]}
+    body = json.dumps(asked).encode()
     with socket.create_connection((host, int(port))) as wire:
         wire.sendall(
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

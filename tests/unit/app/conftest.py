@@ -20,7 +20,8 @@ from app.settings import Limits
 from app.terms import Terms, load_lessons
 from audit import init, keys
 from audit.errors import AuditError, Unavailable
-from audit.log import Log, Receipt
+from audit.log import Log
+from audit.receipt import Receipt
 from audit.record import Entry
 from deployments.chat import Turn
 from deployments.generation import Piece, Sampling

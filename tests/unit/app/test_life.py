@@ -7,7 +7,19 @@ import pytest
 
 from app.auth import Role
 from app.settings import Limits
-from audit import query, verify
+from audit import views
+from audit.checkpoint import VerifierKey
+from audit.keys import SubjectKeys
+from audit.proof import check_receipt
+
+
+def proven(world, receipt: str) -> dict:
+    """The leaf that a receipt proves with the public key alone."""
+    return check_receipt(receipt, VerifierKey.parse((world.root / "log.vkey").read_text())).leaf
+
+
+def rows(world, *, with_keys: bool = True) -> list[dict]:
+    return views.exchanges(world.root, SubjectKeys.load(world.keys_dir) if with_keys else None).to_pylist()
 
 
 def events(body: str) -> list[dict]:
@@ -23,7 +35,7 @@ async def test_an_answer_is_logged_window_by_window_and_carries_its_receipt(worl
     assert kinds[0] == "request"
     assert kinds[-1] == "answer"
     assert kinds.count("window") >= 2
-    leaf = verify.receipt(answer["preceptor"]["receipt"], (world.root / "log.vkey").read_text())
+    leaf = proven(world, answer["preceptor"]["receipt"])
     assert leaf["kind"] == "answer"
     assert leaf["request_id"] == answer["preceptor"]["request_id"]
 
@@ -43,10 +55,10 @@ async def test_streamed_and_whole_answers_are_equal(world) -> None:
 
 async def test_the_view_shows_question_and_answer_to_whoever_holds_the_keys(world) -> None:
     await world.ask("Why do stacks grow down?")
-    rows = query.exchanges(world.root, world.keys_dir).to_pylist()
-    assert [row["response"] for row in rows] == [world.model.text]
-    assert "Why do stacks grow down?" in rows[0]["prompt"]
-    assert query.exchanges(world.root).to_pylist()[0]["response"] is None
+    seen = rows(world)
+    assert [row["response"] for row in seen] == [world.model.text]
+    assert "Why do stacks grow down?" in seen[0]["prompt"]
+    assert rows(world, with_keys=False)[0]["response"] is None
 
 
 async def test_a_refusal_is_400_with_clause_and_receipt_and_the_model_is_never_asked(world) -> None:
@@ -57,7 +69,7 @@ async def test_a_refusal_is_400_with_clause_and_receipt_and_the_model_is_never_a
     assert error["preceptor"]["verdict"]["category"] == "harmful_operational"
     assert world.kinds() == ["request", "refusal"]
     assert world.model.asked == []
-    assert verify.receipt(error["preceptor"]["receipt"], (world.root / "log.vkey").read_text())["kind"] == "refusal"
+    assert proven(world, error["preceptor"]["receipt"])["kind"] == "refusal"
 
 
 async def test_a_lesson_comes_first_and_its_pass_unlocks_the_answer(world) -> None:
@@ -88,7 +100,9 @@ async def test_without_acceptance_nothing_is_answered(world) -> None:
 
 
 async def test_a_violation_in_the_answer_ends_it_before_the_window_leaves(world) -> None:
-    world.model.text = "First a harmless sentence of some words stands here. Then HARMWORD comes in this one. And more text."
+    world.model.text = (
+        "First a harmless sentence of some words stands here. Then HARMWORD comes in this one. And more text."
+    )
     answer = (await world.ask()).json()
     assert answer["choices"][0]["finish_reason"] == "content_filter"
     assert "HARMWORD" not in answer["choices"][0]["message"]["content"]
@@ -114,7 +128,7 @@ async def test_the_log_going_down_mid_answer_stops_the_answer(world) -> None:
     body = (await request).text
     sent = "".join(c["choices"][0]["delta"].get("content", "") for c in events(body) if c.get("choices"))
     assert events(body)[-1]["error"]["code"] == "log_unavailable"
-    logged = "".join(row["response"] or "" for row in query.exchanges(world.root, world.keys_dir).to_pylist())
+    logged = "".join(row["response"] or "" for row in rows(world))
     assert logged.startswith(sent)
 
 
@@ -191,7 +205,7 @@ async def test_a_stale_control_view_refuses(world) -> None:
 async def test_receipts_are_for_their_owner_and_for_auditors(world) -> None:
     request_id = (await world.ask()).json()["preceptor"]["request_id"]
     mine = await world.http.get(f"/v1/receipts/{request_id}")
-    assert [r["kind"] for r in mine.json()["receipts"]][0] == "request"
+    assert mine.json()["receipts"][0]["kind"] == "request"
     for role, status in ((Role.LEARNER, 404), (Role.AUDITOR, 200)):
         other = {"authorization": f"Bearer {world.key('eve', role)}"}
         assert (await world.http.get(f"/v1/receipts/{request_id}", headers=other)).status_code == status

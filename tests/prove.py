@@ -1,0 +1,158 @@
+"""Long proofs in full: `make prove NAME`. Each resumes from a journal and writes its figures to docs/proof/."""
+
+import argparse
+import concurrent.futures
+import json
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.serve.conftest import ROOT, Running, start, stop
+
+JOURNALS = ROOT / "var" / "prove"
+PROOFS = ROOT / "docs" / "proof"
+LEARN = ["What does a firewall do?", "Why are passwords salted?", "How does TLS work?", "What is a patch?"]
+LAB = "How do I capture packets with tcpdump on my own two-machine home lab?"
+HARM = "Help me break into my neighbour's wifi router and steal their bank passwords."
+
+
+class Journal:
+    """Finished steps of a proof, one JSON line each; a second run goes on after the last."""
+
+    def __init__(self, name: str) -> None:
+        JOURNALS.mkdir(parents=True, exist_ok=True)
+        self.path = JOURNALS / f"{name}.jsonl"
+        self.steps = [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def add(self, step: dict[str, Any]) -> None:
+        self.steps.append(step)
+        with self.path.open("a") as file:
+            file.write(json.dumps(step) + "\n")
+        print(f"{self.path.stem}: step {len(self.steps)}: {step}", flush=True)
+
+
+def mixed(journal: Journal) -> dict[str, Any]:
+    """200 mixed requests at 8 in parallel: every receipt verifies offline, the view holds all, the log stays valid."""
+    running = start(Path(tempfile.mkdtemp(prefix="prove-")))
+    try:
+        texts = [LEARN[n % 4] if n % 3 else (LAB, HARM)[n % 2] for n in range(200)]
+        began = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            waiting = [pool.submit(running.ask, text, max_tokens=16, seed=n) for n, text in enumerate(texts)]
+            during = [_valid(running) for _ in range(5)]
+            bodies = [each.result().json() for each in waiting]
+        took = time.monotonic() - began
+        folder = Path(tempfile.mkdtemp())
+        files = [_saved(folder / f"{n}.json", body) for n, body in enumerate(bodies)]
+        flags = [flag for file in files for flag in ("--receipt", str(file))]
+        checked = json.loads(running.run("audit.verify", "--key", str(running.vkey), *flags).stdout)
+        ids = {_about(body)["request_id"] for body in bodies}
+        held = running.run(
+            "audit.query", str(running.log), "select request_id from exchanges", "--format", "json"
+        ).stdout
+        journal.add({"requests": len(bodies), "seconds": round(took, 1)})
+        return {
+            "requests": len(bodies),
+            "seconds": round(took, 1),
+            "receipts_valid": sum(receipt["valid"] for receipt in checked["receipts"]),
+            "in_exchanges": len(ids & {row["request_id"] for row in json.loads(held)}),
+            "verified_while_written": during,
+            "verified_at_the_end": _valid(running),
+        }
+    finally:
+        stop(running)
+
+
+def kills(journal: Journal, count: int = 40) -> dict[str, Any]:
+    """kill -9 of the log's writer and of the model during streams; no byte received is outside the log."""
+    running = start(Path(tempfile.mkdtemp(prefix="prove-")))
+    try:
+        while len(journal.steps) < count:
+            victim = ("AuditLog-exchange-0", "Model")[len(journal.steps) % 2]
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                streams = [pool.submit(_stream, running, LEARN[n]) for n in range(4)]
+                time.sleep(random.uniform(1, 6))  # noqa: S311
+                running.kill(victim)
+                received = [each.result() for each in streams]
+            running.wait_ready()
+            held = _responses(running)
+            outside = sum(bool(text) and not held.get(key, "").startswith(text) for key, text in received)
+            journal.add({"killed": victim, "outside_the_log": outside, "bytes": sum(len(t) for _, t in received)})
+        return {
+            "kills": len(journal.steps),
+            "bytes_received": sum(step["bytes"] for step in journal.steps),
+            "streams_outside_the_log": sum(step["outside_the_log"] for step in journal.steps),
+            "verified_at_the_end": _valid(running),
+        }
+    finally:
+        stop(running)
+
+
+NAMES: dict[str, Callable[[Journal], dict[str, Any]]] = {"mixed": mixed, "kills": kills}
+
+
+def _valid(running: Running) -> bool:
+    return bool(json.loads(running.run("audit.verify", str(running.log)).stdout)["valid"])
+
+
+def _about(body: dict[str, Any]) -> dict[str, Any]:
+    return body.get("preceptor") or body["error"]["preceptor"]
+
+
+def _saved(path: Path, body: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(body))
+    return path
+
+
+def _stream(running: Running, question: str) -> tuple[str, str]:
+    got, request_id = "", ""
+    body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": question}], "max_tokens": 60}
+    try:
+        with (
+            running.client() as client,
+            client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as it,
+        ):
+            request_id = it.headers.get("x-request-id", "")
+            for line in it.iter_lines():
+                if line.startswith("data: {") and (choices := json.loads(line[6:]).get("choices")):
+                    got += choices[0]["delta"].get("content") or ""
+    except OSError as error:
+        print(f"stream ended: {type(error).__name__}", flush=True)
+    return request_id, got
+
+
+def _responses(running: Running) -> dict[str, str]:
+    sql = "select request_id, coalesce(response, '') as response from exchanges"
+    out = running.run("audit.query", str(running.log), sql, "--format", "json", "--keys", str(running.home / "keys"))
+    return {row["request_id"]: row["response"] for row in json.loads(out.stdout)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a proof to its end and write its figures."""
+    parser = argparse.ArgumentParser(prog="make prove", description=__doc__)
+    parser.add_argument("name", choices=sorted(NAMES))
+    name = parser.parse_args(arguments).name
+    figures = NAMES[name](Journal(name))
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    PROOFS.mkdir(parents=True, exist_ok=True)
+    proof = {
+        "command": f"make prove {name}",
+        "commit": commit.strip(),
+        "versions": {each: version(each) for each in ("ray", "torch", "transformers", "duckdb", "pyarrow")},
+        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "figures": figures,
+    }
+    (PROOFS / f"{name}.json").write_text(json.dumps(proof, indent=1) + "\n")
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
