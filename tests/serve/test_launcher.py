@@ -24,8 +24,6 @@ LINES = ["PRECEPTOR_URL", "PRECEPTOR_API_KEY", "PRECEPTOR_LOG", "PRECEPTOR_VKEY"
 BARE = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PRECEPTOR_")}
 
 FOLLOWER = 'import time; from app import parent; parent.follow(); print("on", flush=True); time.sleep(60); print(1)'
-    'from app import parent; import time; parent.follow(); print("follows", flush=True); time.sleep(60); print("late")'
-)
 
 
 @dataclass
