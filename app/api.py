@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,11 +21,18 @@ from app.records import routes
 logger = logging.getLogger("ray.serve")
 
 
-def create_app(tutor: Tutor, counts: Counter[str], lifespan: Any = None) -> FastAPI:
+def create_app(tutor: Tutor, counts: Counter[str]) -> FastAPI:
     """The application; `counts` gathers refusals before admission for the log's tick records."""
-    app = FastAPI(title="Preceptor", version="1", lifespan=lifespan or _no_lifespan, redoc_url=None)
+    app = FastAPI(title="Preceptor", version="1", redoc_url=None)
     app.include_router(routes(tutor))
+    _chat_route(app, tutor)
+    _model_routes(app, tutor)
+    _health_routes(app, tutor)
+    _speak_openai(app, counts)
+    return app
 
+
+def _chat_route(app: FastAPI, tutor: Tutor) -> None:
     @app.post("/v1/chat/completions", summary="Ask, as with OpenAI; `preceptor` carries decision and receipt")
     async def chat(request: Request) -> Response:
         started = time.monotonic()
@@ -37,13 +44,12 @@ def create_app(tutor: Tutor, counts: Counter[str], lifespan: Any = None) -> Fast
         sent = {"x-request-id": question.id} | tutor.limiter.headers(who)
         sent["openai-processing-ms"] = str(int((time.monotonic() - started) * 1000))
         if question.asked.stream:
-            return StreamingResponse(
-                _stream(question, event, rest),
-                media_type="text/event-stream",
-                headers=sent | {"cache-control": "no-store"},
-            )
+            sent["cache-control"] = "no-store"
+            return StreamingResponse(_stream(question, event, rest), media_type="text/event-stream", headers=sent)
         return JSONResponse(await _collect(question, event, rest), headers=sent)
 
+
+def _model_routes(app: FastAPI, tutor: Tutor) -> None:
     @app.get("/v1/models", summary="The models that may be asked")
     async def models(request: Request) -> dict[str, Any]:
         tutor.identify(plain_headers(request))
@@ -56,6 +62,8 @@ def create_app(tutor: Tutor, counts: Counter[str], lifespan: Any = None) -> Fast
             raise NotFound(f"expected model {tutor.identity.model!r}, came {name[:100]!r}", code="model_not_found")
         return _model(tutor)
 
+
+def _health_routes(app: FastAPI, tutor: Tutor) -> None:
     @app.get("/healthz", summary="The Gateway runs")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
@@ -64,9 +72,6 @@ def create_app(tutor: Tutor, counts: Counter[str], lifespan: Any = None) -> Fast
     async def readyz() -> dict[str, str]:
         tutor.control.require_fresh()
         return {"status": "ready", "model": tutor.identity.model}
-
-    _speak_openai(app, counts)
-    return app
 
 
 async def _collect(question: Question, event: Event, rest: AsyncGenerator[Event]) -> dict[str, Any]:
@@ -134,8 +139,3 @@ def _speak_openai(app: FastAPI, counts: Counter[str]) -> None:
         logger.error("unforeseen %s", type(error).__name__)
         fault = Fault("something of ours failed; nothing was sent", code="internal_error")
         return JSONResponse(fault.body(), fault.status, headers=fault.headers())
-
-
-@asynccontextmanager
-async def _no_lifespan(_: FastAPI) -> AsyncIterator[None]:
-    yield

@@ -15,6 +15,7 @@ from app.doctor import CannotStart
 from app.settings import Settings
 
 READY_TIMEOUT_S = 300.0
+DRAIN_S = 10.0
 APPLICATIONS = "/api/serve/applications/"
 Say = Callable[[str], None]
 
@@ -70,7 +71,7 @@ def wait_until_ready(cluster: Cluster, url: str, say: Say) -> None:
 def undeploy(cluster: Cluster) -> None:
     """Let Serve finish what streams and close its replicas in order; a Serve that cannot is left to the signals."""
     try:
-        _call(cluster, "DELETE", None, timeout_s=20)
+        _call(cluster, "DELETE", None, timeout_s=DRAIN_S)
     except (URLError, TimeoutError, ConnectionError):
         return
 

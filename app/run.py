@@ -94,7 +94,7 @@ def launch(settings: Settings, graph: Callable[[], Graph]) -> None:
             serve(settings, run, graph())
         finally:
             ignore_signals()
-            complain("stopping")
+            complain("stopping Ray")
             cleanup.clean(settings.home, cleanup.load(settings.home) or run)
             watchdog.communicate()
 
@@ -123,6 +123,7 @@ def serve(settings: Settings, run: Run, graph: Graph) -> None:
             time.sleep(0.5)
     except KeyboardInterrupt:
         ignore_signals()
+        complain("stopping: letting what streams finish")
         deploy.undeploy(ray)
         raise
 

@@ -1,6 +1,7 @@
 """Model: the engine behind a handle, streaming pieces. It serves only what a promotion record in the log names."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -32,12 +33,12 @@ class Model:
     """One engine per replica. Ready only after the files, the promotion record and its receipt agree."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, models: str, name: str, control: DeploymentHandle, vkey: str, threads: int = 2
+        self, models: str, name: str, control: DeploymentHandle, vkey: str
     ) -> None:
         folder = embedded.find(Path(models), name)
         await asyncio.to_thread(folder.check)
         await _require_promotion(LogHandle(control, START_TIMEOUT_S), folder, Path(vkey))
-        self._engine: Engine = await asyncio.to_thread(_load, folder.path, threads)
+        self._engine: Engine = await asyncio.to_thread(_load, folder.path)
 
     async def stream(self, prompt: list[int], sampling: Sampling) -> AsyncGenerator[Piece]:
         """Pieces of about 40 ms of text each; when the caller goes away the generation ends before its next token."""
@@ -85,7 +86,9 @@ def _check_receipt(proof: str, vkey: Path) -> None:
     check_receipt(proof, VerifierKey.parse(vkey.read_text()))
 
 
-def _load(folder: Path, threads: int) -> Engine:
+def _load(folder: Path) -> Engine:
     from deployments.engine import TransformersEngine
 
-    return TransformersEngine.load(folder, threads=threads)
+    # The rest of the graph needs a core too; torch threads that wait for a busy core slow all of them down.
+    spare = max(1, (os.cpu_count() or 1) - 1)
+    return TransformersEngine.load(folder, threads=min(4, spare))
