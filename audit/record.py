@@ -65,7 +65,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, obj: object) -> Self:
-        """The entry in a JSON object; BadEntry says expected and got. Its shape is the log's to check, record by record."""
+        """The entry in a JSON object; BadEntry says expected and got. Its kind's shape is the log's to check."""
         _expect(isinstance(obj, dict), "record", "a JSON object", type(obj).__name__)
         assert isinstance(obj, dict)  # noqa: S101 - narrows what the line above checked
         known = {"kind", "request_id", "seq", "tenant", "subject", "fields", "text", "actor"}
