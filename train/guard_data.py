@@ -182,7 +182,7 @@ class Voices:
 
 
 _MADE = (
-    ("educational", EDUCATIONAL, 0, 3300),
+    ("educational", EDUCATIONAL, 0, 3800),
     ("dual_use", DUAL_USE, 0, 3000),
     ("harmful", HARMFUL, 0, 2400),
     ("everyday", EDUCATIONAL, 0, 1900),
@@ -195,7 +195,8 @@ def _made(voices: Voices) -> Iterator[Row]:
     for kind, intent, override, count in _MADE:
         for _ in range(count):
             yield Row(voices.say(kind), intent, override, f"voices/{kind}", "train")
-    yield from (Row(text, intent, 0, "voices/pairs", "train") for text, intent in voices.pairs(8))
+    for number, (text, intent) in enumerate(voices.pairs(8)):
+        yield Row(text, intent, 0, "voices/pairs", "stop" if number // 24 % 5 == 0 else "train")  # whole triples
 
 
 def _passages(feeds: guard_feeds.Feeds, voices: Voices, rng: random.Random) -> Iterator[Row]:
