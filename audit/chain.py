@@ -10,8 +10,7 @@ from typing import Any
 from audit import segment
 from audit.checkpoint import Checkpoint, VerifierKey, unb64
 from audit.errors import BadNote, BadSegment, Unproven
-from audit.folder import LogFolder
-from audit.init import CONTROL
+from audit.folder import CONTROL, LogFolder
 from audit.merkle import Frontier
 from audit.segment import End, Segment
 

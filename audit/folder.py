@@ -12,6 +12,7 @@ from audit import disk
 from audit.checkpoint import VerifierKey
 from audit.errors import BadNote, BadSegment
 
+CONTROL = "control"  # folder of the log that lists the others
 STALE_AFTER_S = 3600.0
 _SEGMENT = re.compile(r"([0-9]{20})\.parquet")
 

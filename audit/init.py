@@ -18,12 +18,11 @@ from pathlib import Path
 from audit import disk, keys
 from audit.checkpoint import VerifierKey
 from audit.errors import AlreadyBegun, AuditError, BadEntry, Unavailable
-from audit.folder import write_key
+from audit.folder import CONTROL, write_key
 from audit.keys import Keys
 from audit.log import Log
 from audit.record import Entry, Kind
 
-CONTROL = "control"
 MAX_EXCHANGE_LOGS = 64
 
 

@@ -65,11 +65,17 @@ def _json_parts(text: str) -> Iterator[Any]:
 
 
 def _proofs(value: Any, depth: int) -> Iterator[str]:
-    if isinstance(value, str) and value.startswith(MAGIC):
-        yield value
-    elif isinstance(value, dict | list) and depth < MAX_DEPTH:
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _proofs(item, depth + 1)
+    """Only under the names that we give receipts: an answer's own text may quote one."""
+    if depth == MAX_DEPTH or not isinstance(value, dict | list):
+        return
+    if isinstance(value, dict):
+        yield from (value[name] for name in ("receipt", "proof") if _is_proof(value.get(name)))
+    for item in value.values() if isinstance(value, dict) else value:
+        yield from _proofs(item, depth + 1)
+
+
+def _is_proof(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(MAGIC)
 
 
 def _shown(value: Any) -> Iterator[str]:
