@@ -1,0 +1,49 @@
+"""Jobs beside the graph: two training workers find their place on two cores, and what cannot be placed says so."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.serve.conftest import ROOT, Running
+
+DATA = Path(os.environ.get("PRECEPTOR_DATA", ROOT.parent / "shared" / "data")).absolute()
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="not run: no data (PRECEPTOR_DATA names no folder)")
+
+
+def submit(running: Running, *command: str, seconds: float) -> tuple[int, str]:
+    """`ray job submit` as a user types it; returns its exit code and output."""
+    ray = str(Path(sys.executable).with_name("ray"))
+    done = subprocess.run(
+        [ray, "job", "submit", "--working-dir", ".", "--", "python", "-m", *command],
+        cwd=ROOT, env=running.env | {"PRECEPTOR_DATA": str(DATA)},
+        capture_output=True, text=True, timeout=seconds, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_data
+def test_two_training_workers_are_placed_beside_the_graph(running: Running, tmp_path: Path) -> None:
+    running.wait_ready()
+    code, said = submit(
+        running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "2",
+        "--rows", "64", "--epochs", "1", seconds=500,
+    )  # fmt: skip
+    assert code == 0, said[-3000:]
+    assert list(tmp_path.rglob("*.safetensors"))
+
+
+@needs_data
+def test_what_cannot_be_placed_says_within_a_minute_what_it_needs(running: Running, tmp_path: Path) -> None:
+    running.wait_ready()
+    began = time.monotonic()
+    code, said = submit(
+        running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "64",
+        "--rows", "64", seconds=300,
+    )  # fmt: skip
+    assert code != 0
+    assert "CPU" in said
+    assert time.monotonic() - began < 180  # submission, imports, and at most 60 s of waiting for a place
