@@ -28,6 +28,8 @@ from app.doctor import CannotStart
 MARK = "PRECEPTOR_RUN_ID"
 RECORD = "run.json"
 RUN_ENV = "run.env"
+# Signal, seconds it is given, and whether it goes to Ray's head alone.
+STAGES = ((signal.SIGTERM, 5.0, True), (signal.SIGTERM, 2.0, False), (signal.SIGKILL, 8.0, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +71,25 @@ def _is_ours(process: psutil.Process, run: Run) -> bool:
 
 
 def clean(home: Path, run: Run) -> None:
-    """Stop every process of `run`, then remove its temporary folder and its files. Safe to repeat."""
-    for number, patience_s in ((signal.SIGTERM, 8.0), (signal.SIGKILL, 8.0)):
-        if _signal_until_gone(run, number, patience_s):
+    """Stop every process of `run`, then remove its temporary folder and its files. Safe to repeat.
+
+    The head goes first, since it ends its own children in order; what is left then is told, and at last killed.
+    """
+    for number, patience_s, only in STAGES:
+        if _gone(run, number, patience_s, run.session if only else None):
             break
     shutil.rmtree(run.temp, ignore_errors=True)
     for name in (RUN_ENV, RECORD):
         (home / name).unlink(missing_ok=True)
 
 
-def _signal_until_gone(run: Run, number: signal.Signals, patience_s: float) -> bool:
+def _gone(run: Run, number: signal.Signals, patience_s: float, only: int | None) -> bool:
+    """Signal each process once, new ones included; True when none is left within the time."""
     end = time.monotonic() + patience_s
     signalled: set[int] = set()
     while left := ours(run):
         for process in left:
-            if process.pid not in signalled:
+            if process.pid not in signalled and only in {None, process.pid}:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(number)
                 signalled.add(process.pid)
