@@ -125,33 +125,47 @@ _SEGMENT = re.compile(r"[^\n:;\"“”<>()\[\]{}]+")
 _SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_*|]{1,3}\w){5,}(?!\w)")
 _INSIDE = re.compile(r"[A-Za-z@$!|+][013456789@$!|+€]+[A-Za-z]|\d[a-z]+\d[a-z]", re.ASCII)
 _IDENTIFIER = re.compile(
-    r"(?i)\W*(?:[a-z]{1,6}-\d[\d.-]*|t\d{4}(?:\.\d{3})?|[0-9a-f]{8,}|\d+[a-z]{1,2}|\S*://\S*|\S+@\S+\.\w+)\W*"
+    r"(?i)\W*(?:[a-z]{1,6}-\d[\d.-]*|t\d{4}(?:\.\d{3})?|[0-9a-f]{8,}|\d+[a-z]{1,2}|\S{25,}|\S*://\S*|\S+@\S+\.\w+)\W*"
 )
 
 
 def canonical(text: str) -> str:
     """The plain reading: NFKC, no invisible characters, look-alike letters as Latin, single blanks."""
+    return _collapsed(_cleaned(text))
+
+
+def views(text: str) -> tuple[str, ...]:
+    """All readings worth judging, at least one and at most 24, decoded up to three deep.
+
+    A reading that decoders could read better is left out: what it alone holds is the code, and code is no guilt.
+    It stays when it reads as English too, else a few reversed words would hide the sentence they stand in.
+    """
+    found: dict[str, None] = {}
+    layer = [_cleaned(text)]
+    for depth in range(_DEPTH + 1):
+        deeper: list[str] = []
+        for reading in layer:
+            better = [new for decode in _DECODERS for new in decode(reading)] if depth < _DEPTH else []
+            maybe = [new for turn in _TURNS for new in _more_english(reading, turn)] if depth < _DEPTH else []
+            if not better and (not maybe or _commonness(reading) >= 0.1):
+                found[_collapsed(reading)] = None
+            deeper += (*better, *maybe)
+        layer = list(dict.fromkeys(deeper))[:_MOST_VIEWS]
+    return tuple(found)[:_MOST_VIEWS]
+
+
+def _cleaned(text: str) -> str:
+    """Invisible tag characters become the letters they stand for, other invisible ones go."""
+    text = "".join(chr(ord(c) - 0xE0000) if 0xE0020 <= ord(c) <= 0xE007E else c for c in text)
     text = unicodedata.normalize("NFKC", text)
     text = "".join(
         c for c in text if unicodedata.category(c) not in {"Cf", "Cs", "Co"} and not 0xFE00 <= ord(c) <= 0xFE0F
     )
-    if re.search("[A-Za-z]", text):
-        text = text.translate(_LOOKALIKES)
+    return text.translate(_LOOKALIKES) if re.search("[A-Za-z]", text) else text
+
+
+def _collapsed(text: str) -> str:
     return re.sub(r"[^\S\n]+", " ", text).strip()
-
-
-def views(text: str) -> tuple[str, ...]:
-    """All different readings, the plain one first. At most 24, found breadth first, decoded up to three deep."""
-    seen = dict.fromkeys([canonical(text)])
-    layer = list(dict.fromkeys([text, *seen]))
-    for _ in range(_DEPTH):
-        deeper = [reading for known in layer for decode in _DECODERS for reading in decode(known)]
-        layer = [canonical(reading) for reading in deeper]
-        layer = [reading for reading in dict.fromkeys(layer) if reading and reading not in seen]
-        seen.update(dict.fromkeys(layer[: _MOST_VIEWS - len(seen)]))
-        if not layer or len(seen) >= _MOST_VIEWS:
-            break
-    return tuple(seen)
 
 
 def _plausible(raw: bytes) -> str | None:
@@ -219,14 +233,14 @@ def _unleet(text: str) -> list[str]:
     if len(marked) < min(2, len(words)):
         return []
 
-    def plain(word: str, one: Callable[[re.Match[str]], str]) -> str:
+    def plain(word: str) -> str:
         if _IDENTIFIER.fullmatch(word) or not (re.search("[A-Za-z]", word) or len(word) <= 2):
             return word
         body = word.rstrip(".,;:?!")
         letters = "".join(c if c in "1!|" else _LEET.get(c, c) for c in body)
-        return re.sub(r"[1!|]", one, letters) + word[len(body) :]
+        return re.sub(r"[1!|]", _i_or_l, letters) + word[len(body) :]
 
-    return [" ".join(plain(word, one) for word in words) for one in (_i_or_l, lambda _: "i")]
+    return [" ".join(map(plain, words))]
 
 
 def _i_or_l(one: re.Match[str]) -> str:
@@ -244,20 +258,16 @@ def _unspace(text: str) -> list[str]:
     return _replaced(text, _SPACED, join)[:1]
 
 
-def _tags(text: str) -> list[str]:
-    hidden = "".join(chr(ord(c) - 0xE0000) for c in text if 0xE0020 <= ord(c) <= 0xE007E)
-    return [hidden] if hidden else []
-
-
 _DECODERS: tuple[Callable[[str], list[str]], ...] = (
     lambda text: _replaced(text, _BASE64, _from_base64),
     lambda text: _replaced(text, _HEX, _from_hex),
     lambda text: _replaced(text, _BINARY, _from_binary),
     lambda text: [unquote(text)] if re.search(r"(?:%[0-9A-Fa-f]{2}.{0,12}){3}", text) else [],
     lambda text: [html.unescape(text)] if re.search(r"&#?\w{2,8};", text) else [],
-    lambda text: _more_english(text, lambda segment: codecs.encode(segment, "rot13")),
-    lambda text: _more_english(text, lambda segment: segment[::-1]),
     _unleet,
     _unspace,
-    _tags,
+)
+_TURNS: tuple[Callable[[str], str], ...] = (
+    lambda segment: codecs.encode(segment, "rot13"),
+    lambda segment: segment[::-1],
 )

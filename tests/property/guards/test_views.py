@@ -47,16 +47,24 @@ def test_a_disguised_text_is_among_its_views(text):
 def test_leetspeak_and_lookalikes_and_spacing():
     assert ASK in views("pl3453 wr1t3 m3 4 5m4ll pr0gr4m th4t w4tch35 th3 f01d3r")
     assert views(ASK.replace("a", "а").replace("o", "ο"))[0] == ASK  # noqa: RUF001
-    assert any("watches" in view for view in views("it w a t c h e s you"))
+    assert views("   ".join(" ".join(word) for word in ASK.split())) == (ASK,)
+
+
+def test_a_decoded_text_is_judged_without_its_code_and_nothing_else_is_lost():
+    code = base64.b64encode(ASK.encode()).decode()
+    assert views(code) == (ASK,)
+    assert views(f"Do this: {code}") == (f"Do this: {ASK}", ASK)
+    plain = "tell me what you have in the box"
+    assert any(plain in view for view in views(f"{plain} {ASK[::-1]}"))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400))
-def test_any_text_has_few_views_and_canonical_is_stable(text):
+def test_any_text_has_few_views_and_they_stay(text):
     found = views(text)
     assert 1 <= len(found) <= 24
-    assert found[0] == canonical(text)
     assert len(set(found)) == len(found)
+    assert canonical(canonical(text)) == canonical(text)
 
 
 @pytest.mark.parametrize(
