@@ -115,6 +115,6 @@ def _opener() -> Any:
 
 
 def _last_lines(text: str) -> str:
-    """The end of a message that may carry a remote stack trace: what was raised, not where."""
-    lines = [line.strip() for line in text.replace("\\n", "\n").splitlines() if line.strip()]
-    return " ".join(lines[-3:])[-600:]
+    """The end of a message; of a remote stack trace what was raised, not where."""
+    lines = [line.strip() for line in text.replace("\\n", "\n").splitlines() if line.strip(" ^")]
+    return " ".join(lines[-1:] if "Traceback" in text else lines[-3:])[-600:]

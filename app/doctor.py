@@ -17,6 +17,8 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from app.settings import Settings, UnsafeEnvironment, from_environment, require_safe_environment
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +29,19 @@ SOCKET_ROOT_BYTES = 107 - len("/preceptor-12345678/session_2026-01-01_00-00-00_1
 
 class CannotStart(Exception):
     """The tutor cannot start or go on, for a reason its user can act on; the message is all they are shown."""
+
+
+class WrongSetting(CannotStart):
+    """A PRECEPTOR_… variable has a value that means nothing."""
+
+
+def read_settings() -> Settings:
+    """The settings of the environment; raises WrongSetting that names the variable."""
+    try:
+        return from_environment()
+    except ValidationError as error:
+        faults = [f"PRECEPTOR_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors()]
+        raise WrongSetting("\n".join(faults)) from error
 
 
 def python(_: Settings) -> str | None:
@@ -118,8 +133,12 @@ def examine(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Print each check and its outcome; exit 1 when one fails."""
-    settings = from_environment()
+    """Print each check and its outcome; exit 1 when one fails, 2 for a wrong setting."""
+    try:
+        settings = read_settings()
+    except WrongSetting as wrong:
+        print(f"doctor: {wrong}", file=sys.stderr)
+        return 2
     found = {check.__name__: check(settings) for check in CHECKS}
     for name, problem in found.items():
         print(f"{name:10} {problem or 'ok'}")

@@ -19,13 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from pydantic import ValidationError
-
 from app import cleanup, cluster, deploy, doctor, parent
 from app.cleanup import Run
 from app.cluster import Cluster
-from app.doctor import CannotStart
-from app.settings import Settings, from_environment
+from app.doctor import CannotStart, WrongSetting
+from app.settings import Settings
 from audit.errors import AuditError
 
 
@@ -54,18 +52,16 @@ def main(arguments: Sequence[str] | None = None, graph: Callable[[], Graph] = tu
         parent.follow()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    try:
-        settings = from_environment()
-    except ValidationError as error:
-        complain("; ".join(f"PRECEPTOR_{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in error.errors()))
-        return 2
-    return attempt(settings, graph)
+    return attempt(graph)
 
 
-def attempt(settings: Settings, graph: Callable[[], Graph]) -> int:
+def attempt(graph: Callable[[], Graph]) -> int:
     """Launch, and turn every foreseen failure into one clear line and an exit status."""
     try:
-        launch(settings, graph)
+        launch(doctor.read_settings(), graph)
+    except WrongSetting as error:
+        complain(str(error))
+        return 2
     except (CannotStart, AuditError) as error:
         complain(str(error))
         return 1
