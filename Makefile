@@ -1,4 +1,4 @@
-# Preceptor: `make run` starts the tutor, `make test` checks everything, `make prove NAME=…` runs a long proof.
+# Preceptor: `make run` starts the tutor, `make test` checks everything, `make prove NAME` runs a long proof.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -23,8 +23,15 @@ test: tools
 	@$(MAKE) lint
 	$(ALONE) $(BIN)/python -m pytest
 
+# `make prove NAME`: the word after prove is the proof's name, not a target.
+PROOF := $(if $(filter prove,$(firstword $(MAKECMDGOALS))),$(word 2,$(MAKECMDGOALS)))
 prove: tools
-	@exec $(BIN)/python -m tests.prove $(NAME)
+	@exec $(BIN)/python -m tests.prove $(or $(PROOF),$(NAME))
+
+ifneq ($(PROOF),)
+$(PROOF):
+	@:
+endif
 
 lint: tools
 	@$(BIN)/ruff check .

@@ -41,7 +41,8 @@ def _chat_route(app: FastAPI, tutor: Tutor) -> None:
         question = tutor.admit(who, await read_body(request, tutor.limits.body_bytes), headers)
         rest = tutor.answer(question)
         event = await anext(rest)  # before a response is built, so that every refusal has its HTTP status
-        sent = {"x-request-id": question.id} | tutor.limiter.headers(who)
+        # Ray's proxy appends an x-request-id of its own to every response, so ours has its own name.
+        sent = {"x-preceptor-request-id": question.id} | tutor.limiter.headers(who)
         sent["openai-processing-ms"] = str(int((time.monotonic() - started) * 1000))
         if question.asked.stream:
             sent["cache-control"] = "no-store"

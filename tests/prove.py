@@ -119,7 +119,7 @@ def _stream(running: Running, question: str) -> tuple[str, str]:
             running.client() as client,
             client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as it,
         ):
-            request_id = it.headers.get("x-request-id", "")
+            request_id = it.headers.get("x-preceptor-request-id", "")
             for line in it.iter_lines():
                 if line.startswith("data: {") and (choices := json.loads(line[6:]).get("choices")):
                     got += choices[0]["delta"].get("content") or ""

@@ -38,7 +38,7 @@ def test_kill_9_during_streams_loses_no_byte(running: Running, deployment: str) 
                 running.client() as client,
                 client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as answer,
             ):
-                request_id = answer.headers.get("x-request-id")
+                request_id = answer.headers.get("x-preceptor-request-id")
                 for part in answer.iter_text():
                     got += part
         except Exception as error:
