@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import torch
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from guards.encoder import Encoder
 from guards.scores import Scores
 
 
@@ -17,6 +15,10 @@ class Guard:
     """Scores texts; stateless, so it may have any number of replicas."""
 
     def __init__(self, threads: int = 1) -> None:
+        import torch  # here, so that the Gateway, which only calls us, does not load it
+
+        from guards.encoder import Encoder
+
         torch.set_num_threads(threads)
         self._encoder = Encoder.load()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
