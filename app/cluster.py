@@ -109,11 +109,13 @@ def head_environment(settings: Settings, run: Run, token_path: Path) -> dict[str
     """The environment of everything that runs in the cluster: ours by mark, offline, importing from the root."""
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     path = [str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])]
+    programs = [str(Path(sys.executable).parent), *filter(None, [inherited.get("PATH")])]
     return inherited | {
         MARK: run.run_id,
         "PRECEPTOR_HOME": str(settings.home),
         "PRECEPTOR_PORT": str(settings.port),
         "PYTHONPATH": os.pathsep.join(path),
+        "PATH": os.pathsep.join(programs),  # a job's `python` is ours, activated or not
         "TMPDIR": run.temp,  # so that what a killed process leaves goes with the rest
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_path),
