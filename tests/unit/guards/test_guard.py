@@ -40,7 +40,7 @@ async def test_an_answer_that_needs_a_lesson_is_refused_without_it(judge):
 
 
 async def test_answers_are_judged_more_mildly_than_questions(judge):
-    guard = judge(worm=HARM)
+    guard = judge(worm=make(0.0, 0.1, 0.7, 0.0))
     assert (await guard.check("a worm", Stage.PROMPT)).action is Action.REFUSE
     assert (await guard.check("a worm", Stage.WINDOW)).action is Action.ALLOW
 
