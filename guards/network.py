@@ -25,7 +25,10 @@ def base_folder() -> Path:
 def bare_encoder() -> nn.Module:
     """The public encoder with its own weights, no pooler, no gradient checkpoints, ready for adapters."""
     from transformers import BertConfig, BertModel
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()  # the pooler that is left out on purpose would be reported at every start
+    logging.disable_progress_bar()
     folder = base_folder()
     config = BertConfig.from_pretrained(folder)
     model: nn.Module = BertModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
