@@ -1,4 +1,4 @@
-"""Sentences written after the guard was frozen, by somebody who had not seen its own: the misses are listed, not mended.
+"""Sentences written after the guard was frozen, by somebody who had not seen its own. Misses are listed, not mended.
 
 The id's prefix is the wanted action. A later guard may only do better; one that trains on these must bring new ones.
 """
