@@ -154,7 +154,7 @@ class Tutor:
                 "max_tokens": sampling.max_tokens,
                 "temperature_ppm": ppm(sampling.temperature),
                 "top_p_ppm": ppm(sampling.top_p),
-                "seed": sampling.seed,
+                "seed": None if sampling.seed is None else str(sampling.seed),  # 64 bits: too wide for JSON readers
             },
         }
         return exchange.request(question.asked, decision, about, _messages_json(question.asked))

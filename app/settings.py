@@ -21,7 +21,7 @@ class Limits(BaseModel):
     tokens_per_minute: int = Field(200_000, gt=0)
     concurrent: int = Field(32, gt=0)
     deadline_s: float = Field(120.0, gt=0)
-    guard_timeout_s: float = Field(10.0, gt=0)
+    guard_timeout_s: float = Field(20.0, gt=0)
     append_timeout_s: float = Field(45.0, gt=0)  # a killed writer is back within it
 
 

@@ -10,6 +10,7 @@ from app.errors import BadRequest
 from deployments.chat import Turn
 
 Shape = TypeVar("Shape", bound=BaseModel)
+StopWord = Annotated[str, Field(max_length=256)]
 
 
 class TextPart(BaseModel):
@@ -53,7 +54,7 @@ class ChatRequest(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: StopWord | Annotated[list[StopWord], Field(max_length=4)] | None = None
     n: Literal[1] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None

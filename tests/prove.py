@@ -38,11 +38,11 @@ class Journal:
         print(f"{self.path.stem}: step {len(self.steps)}: {step}", flush=True)
 
 
-def mixed(journal: Journal) -> dict[str, Any]:
-    """200 mixed requests at 8 in parallel: every receipt verifies offline, the view holds all, the log stays valid."""
+def mixed(journal: Journal, count: int) -> dict[str, Any]:
+    """Mixed requests at 8 in parallel: every receipt verifies offline, the view holds all, the log stays valid."""
     running = start(Path(tempfile.mkdtemp(prefix="prove-")))
     try:
-        texts = [LEARN[n % 4] if n % 3 else (LAB, HARM)[n % 2] for n in range(200)]
+        texts = [LEARN[n % 4] if n % 3 else (LAB, HARM)[n % 2] for n in range(count)]
         began = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             waiting = [pool.submit(running.ask, text, max_tokens=16, seed=n) for n, text in enumerate(texts)]
@@ -70,7 +70,7 @@ def mixed(journal: Journal) -> dict[str, Any]:
         stop(running)
 
 
-def kills(journal: Journal, count: int = 40) -> dict[str, Any]:
+def kills(journal: Journal, count: int) -> dict[str, Any]:
     """kill -9 of the log's writer and of the model during streams; no byte received is outside the log."""
     running = start(Path(tempfile.mkdtemp(prefix="prove-")))
     try:
@@ -95,7 +95,8 @@ def kills(journal: Journal, count: int = 40) -> dict[str, Any]:
         stop(running)
 
 
-NAMES: dict[str, Callable[[Journal], dict[str, Any]]] = {"mixed": mixed, "kills": kills}
+NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {"mixed": mixed, "kills": kills}
+FULL = {"mixed": 200, "kills": 200}
 
 
 def _valid(running: Running) -> bool:
@@ -138,12 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a proof to its end and write its figures."""
     parser = argparse.ArgumentParser(prog="make prove", description=__doc__)
     parser.add_argument("name", choices=sorted(NAMES))
-    name = parser.parse_args(arguments).name
-    figures = NAMES[name](Journal(name))
+    parser.add_argument("--count", type=int, help="fewer than the full count; the proof says so")
+    given = parser.parse_args(arguments)
+    name, count = given.name, given.count or FULL[given.name]
+    figures = NAMES[name](Journal(name), count)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     PROOFS.mkdir(parents=True, exist_ok=True)
     proof = {
-        "command": f"make prove {name}",
+        "command": f"python -m tests.prove {name} --count {count}",
+        "full_count": FULL[name],
         "commit": commit.strip(),
         "versions": {each: version(each) for each in ("ray", "torch", "transformers", "duckdb", "pyarrow")},
         "machine": {"python": platform.python_version(), "processor": platform.machine()},

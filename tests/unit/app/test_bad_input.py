@@ -33,6 +33,7 @@ CASES = {
     "top_p over 1": (OK | {"top_p": 1.5}, "invalid_value"),
     "zero max_tokens": (OK | {"max_tokens": 0}, "invalid_value"),
     "huge seed": (OK | {"seed": 10**30}, "invalid_value"),
+    "a stop of 1,000 characters": (OK | {"stop": "a" * 1000}, "invalid_value"),
     "five stops": (OK | {"stop": ["a"] * 5}, "invalid_value"),
     "NUL": (OK | {"messages": [{"role": "user", "content": "a\0b"}]}, "invalid_value"),
     "lone surrogate": (b'{"model":"tiny","messages":[{"role":"user","content":"\\ud800"}]}', "invalid_value"),

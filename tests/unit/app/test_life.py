@@ -40,6 +40,12 @@ async def test_an_answer_is_logged_window_by_window_and_carries_its_receipt(worl
     assert leaf["request_id"] == answer["preceptor"]["request_id"]
 
 
+@pytest.mark.parametrize("seed", [0, -5, 2**53, 2**63 - 1, -(2**63)])
+async def test_every_64_bit_seed_is_taken_and_logged(world, seed: int) -> None:
+    assert (await world.ask(seed=seed)).status_code == 200
+    assert str(seed) in str(world.exchange.log.tail(0)[1]["fields"]["params"])
+
+
 async def test_streamed_and_whole_answers_are_equal(world) -> None:
     whole = (await world.ask(seed=1)).json()["choices"][0]["message"]["content"]
     streamed = await world.ask(seed=1, stream=True, stream_options={"include_usage": True})
