@@ -1,31 +1,53 @@
 """The first start: keys, the embedded model, and a log that begins with what is served and under which rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from uuid_utils import uuid7
 
 from app.auth import TokenKey
 from app.settings import Settings
 from app.terms import Terms
+from audit.errors import AuditError
 from audit.init import begin
+from audit.keys import load
+from audit.log import Log
 from audit.record import Entry, Kind
 from deployments import embedded
 from deployments.embedded import ModelFolder
-from guards.encoder import Encoder
+from guards.encoder import card_digest
 from guards.policy import Policy
 
 
 def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     """Make everything the graph needs; what is there is left alone, so a second start is quick."""
     TokenKey.create(settings.keys)
-    folder = embedded.prepare(settings.models, say)
+    records = shipped_records(embedded.prepare(settings.models, say))
     if not settings.audit.exists():
         say("beginning the log")
-        begin(settings.audit, settings.keys, "preceptor", settings.exchange_logs, founding_records(folder))
+        begin(settings.audit, settings.keys, "preceptor", settings.exchange_logs, records)
+    else:
+        bring_up_to_date(settings, records, say)
 
 
-def founding_records(folder: ModelFolder) -> list[Entry]:
-    """The embedded model's promotion, and the policy in force."""
+def bring_up_to_date(settings: Settings, records: Sequence[Entry], say: Callable[[str], None]) -> None:
+    """After an upgrade: record what this version ships where the last record of its kind says otherwise."""
+    log = Log.open(settings.audit / "control", load(settings.keys))
+    last: dict[str, dict[str, Any]] = {}
+    start = 0
+    while leaves := log.tail(start):
+        start += len(leaves)
+        last |= {leaf["kind"]: leaf["fields"] for leaf in leaves}
+    changed = [entry for entry in records if not dict(entry.fields).items() <= last.get(entry.kind, {}).items()]
+    if changed:
+        say(f"recording what changed: {', '.join(entry.kind for entry in changed)}")
+        for result in log.append(changed):
+            if isinstance(result, AuditError):
+                raise result
+
+
+def shipped_records(folder: ModelFolder) -> list[Entry]:
+    """The embedded model's promotion, and the rules in force."""
     promotion = {
         "name": folder.name,
         "model_digest": folder.digest,
@@ -35,7 +57,7 @@ def founding_records(folder: ModelFolder) -> list[Entry]:
     }
     policy = {
         "policy_digest": Policy.load().digest,
-        "guard_digest": Encoder.load().digest,
+        "guard_digest": card_digest(),
         "terms_digest": Terms.load().digest,
     }
     return [_operational(Kind.promotion, promotion), _operational(Kind.policy, policy)]

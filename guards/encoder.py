@@ -57,8 +57,7 @@ class Encoder:
         tokenizer.no_padding()
         tokenizer.enable_truncation(network.LENGTH, stride=network.OVERLAP)
         scale = (float(card["temperature"]["override"]), float(card["temperature"]["intent"]))
-        digest = hashlib.sha256("".join(card["digests"][name] for name in sorted(files)).encode()).hexdigest()
-        return cls(body, heads, tokenizer, scale, digest)
+        return cls(body, heads, tokenizer, scale, card_digest(folder))
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Scores of each text, the worst over its overlapping windows of 128 tokens. Cost is linear in the tokens."""
@@ -79,6 +78,12 @@ class Encoder:
             override, intent = self._heads(states, mask)
             chance = torch.softmax(intent[0] / self._scale[1], 0).tolist()
             return make(torch.sigmoid(override[0] / self._scale[0]).item(), chance[1], chance[2], chance[3])
+
+
+def card_digest(folder: Path | None = None) -> str:
+    """What `Encoder.digest` will be, read from the card alone; raises WeightsError."""
+    digests = _card(folder or WEIGHTS)["digests"]
+    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()
 
 
 def _card(folder: Path) -> dict[str, Any]:
