@@ -39,6 +39,11 @@ class Model:
         await asyncio.to_thread(folder.check)
         await _require_promotion(LogHandle(control, START_TIMEOUT_S), folder, Path(vkey))
         self._engine: Engine = await asyncio.to_thread(_load, folder.path)
+        self._digest = folder.digest
+
+    async def digest(self) -> str:
+        """Digest of the weights in use, which were hashed and found promoted."""
+        return self._digest
 
     async def stream(self, prompt: list[int], sampling: Sampling) -> AsyncGenerator[Piece]:
         """Pieces of about 40 ms of text each; when the caller goes away the generation ends before its next token."""
