@@ -57,7 +57,7 @@ class Gateway:
         self._tutor = Tutor(
             identity=Identity(
                 settings.model,
-                folder.digest,
+                await model.digest.remote(),
                 await guard.digest.remote(),
                 policy.version,
                 policy.digest,
