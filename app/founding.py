@@ -1,12 +1,14 @@
 """The first start: keys, the embedded model, and a log that begins with what is served and under which rules."""
 
+import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from uuid_utils import uuid7
 
 from app.auth import TokenKey
-from app.settings import Settings
+from app.settings import Settings, from_environment
 from app.terms import Terms
 from audit.errors import AuditError
 from audit.init import begin
@@ -65,3 +67,19 @@ def shipped_records(folder: ModelFolder) -> list[Entry]:
 
 def _operational(kind: Kind, fields: Mapping[str, object]) -> Entry:
     return Entry(kind, str(uuid7()), 0, "preceptor", "operator", fields, actor="operator")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m app.founding`: prepare PRECEPTOR_HOME for a Ray cluster that is not `make run`'s own."""
+    parser = argparse.ArgumentParser(prog="python -m app.founding", description=__doc__)
+    parser.parse_args(arguments)
+    try:
+        prepare(from_environment(), print)
+    except (AuditError, OSError, ValueError) as error:
+        print(f"app.founding: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
