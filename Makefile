@@ -11,7 +11,7 @@ PYTHON ?= python3.11
 ALONE := env -u RAY_ADDRESS -u RAY_API_SERVER_ADDRESS -u RAY_DASHBOARD_ADDRESS -u PRECEPTOR_HOME -u PRECEPTOR_PORT
 # uv does not read pip's configuration, so pip's links are handed on; the locks themselves name no place.
 LINKS = $(addprefix --find-links ,$(shell $(BIN)/python -m pip config list | sed -n "s/.*find-links='\(.*\)'/\1/p" | sort -u))
-LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+LOCK = $(BIN)/uv pip compile --quiet --system-certs --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
 	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url $(LINKS) $(UPGRADE)
 
 .PHONY: run test prove lint lock bench clean python environment tools

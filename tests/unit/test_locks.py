@@ -70,7 +70,7 @@ def test_the_cuda_lock_is_what_the_registry_resolves() -> None:
     uv = Path(sys.executable).with_name("uv")
     arguments = ["pip", "compile", "preceptor.in", "--override", "overrides.txt", "--constraint", "cuda.txt",
                  "--python-version", "3.11", "--python-platform", "x86_64-unknown-linux-gnu",
-                 "--no-header", "--no-annotate", "--quiet"]  # fmt: skip
+                 "--no-header", "--no-annotate", "--quiet", "--system-certs"]  # fmt: skip
     resolved = subprocess.run([uv, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert resolved.returncode == 0, resolved.stderr
     found = dict(line.split(" ", 1)[0].split("==") for line in resolved.stdout.splitlines() if "==" in line)
