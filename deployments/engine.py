@@ -6,6 +6,7 @@ stream simply stops asking, and no request can change another's text.
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,9 +52,10 @@ class TransformersEngine:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
 
     @classmethod
-    def load(cls, folder: Path, adapter: Path | None = None, threads: int = 2) -> "TransformersEngine":
+    def load(cls, folder: Path, adapter: Path | None = None) -> "TransformersEngine":
         """Load safetensors weights from a folder; raises AdapterHasNoEffect if a given adapter changes nothing."""
-        torch.set_num_threads(threads)
+        # Whatever else runs needs a core too: torch threads that wait for a busy core slow all of them down.
+        torch.set_num_threads(min(4, max(1, (os.cpu_count() or 1) - 1)))
         chat = ChatFormat.load(folder)
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.bfloat16, use_safetensors=True, local_files_only=True, trust_remote_code=False

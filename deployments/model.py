@@ -1,7 +1,6 @@
 """Model: the engine behind a handle, streaming pieces. It serves only what a promotion record in the log names."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -94,6 +93,4 @@ def _check_receipt(proof: str, vkey: Path) -> None:
 def _load(folder: Path) -> Engine:
     from deployments.engine import TransformersEngine
 
-    # The rest of the graph needs a core too; torch threads that wait for a busy core slow all of them down.
-    spare = max(1, (os.cpu_count() or 1) - 1)
-    return TransformersEngine.load(folder, threads=min(4, spare))
+    return TransformersEngine.load(folder)
