@@ -162,12 +162,9 @@ class LogHandle:
                 results = list(await self._call("append", flat))
             except ServiceUnavailable as error:
                 results = [Unavailable(str(error))] * len(flat)
+            except Exception as error:  # noqa: BLE001  whoever waits must be answered, whatever went wrong
+                results = [Unavailable(f"append failed: {type(error).__name__}")] * len(flat)
             _settle(batch, results)
-            at = 0
-            for entries, done in batch:
-                if not done.done():
-                    done.set_result(results[at : at + len(entries)])
-                at += len(entries)
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         """Call until it answers or the time is up; every method here may be repeated safely."""
