@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments import embedded
+
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "var" / "models"
 
@@ -87,7 +89,8 @@ class Running:
 def start(home: Path, *, seconds: float = 400, **env: str) -> Running:
     """`python -m app.run` with its own home and a free port; returns when it has printed its last line."""
     home.mkdir(parents=True, exist_ok=True)
-    if MODELS.exists() and not (home / "models").exists():
+    embedded.prepare(MODELS, print)  # once for all starts of a test run
+    if not (home / "models").exists():
         (home / "models").symlink_to(MODELS)
     process = subprocess.Popen(
         [sys.executable, "-m", "app.run"],
