@@ -89,8 +89,8 @@ class Tutor:
         room = self.chat.context - len(prompt)
         sampling = Sampling(
             max_tokens=min(asked.limit or DEFAULT_MAX_TOKENS, room),
-            temperature=DEFAULTS.temperature if asked.temperature is None else asked.temperature,
-            top_p=asked.top_p or DEFAULTS.top_p,
+            temperature=_as_logged(DEFAULTS.temperature if asked.temperature is None else asked.temperature),
+            top_p=_as_logged(asked.top_p or DEFAULTS.top_p),
             seed=asked.seed,
             stop=asked.stops,
         )
@@ -102,9 +102,7 @@ class Tutor:
             tag = await self.require_terms(question.who)  # 3
             exchange = Exchange(question.id, question.who, self.log_of(question.id), self.identity)
             passes = await self.control.passes(tag, self.policy.digest)
-            context = Context(
-                request="\n\n".join(question.asked.user_turns), passes=passes, history=question.asked.user_turns
-            )
+            context = Context(request=question.asked.conversation, passes=passes, history=question.asked.user_turns)
             decision = await self._check_prompt(exchange, question, context)  # 4
             request = self._request_entry(exchange, question, decision)  # 5
             if decision.action is Action.REFUSE:
@@ -218,7 +216,15 @@ def _too_long(longest: int, came: str) -> BadRequest:
 
 
 def _messages_json(asked: ChatRequest) -> str:
-    return json.dumps([{"role": m.role, "content": m.text} for m in asked.messages], ensure_ascii=False)
+    """All text that the client sent; `stop` and `user` only where given."""
+    messages = [{"role": m.role, "content": m.text} for m in asked.messages]
+    others = {name: value for name, value in (("stop", list(asked.stops)), ("user", asked.user)) if value}
+    return json.dumps({"messages": messages} | others, ensure_ascii=False)
+
+
+def _as_logged(share: float) -> float:
+    """Exactly what the record will say, in parts per million; below that it is none."""
+    return ppm(share) / 1_000_000
 
 
 def now_us() -> int:

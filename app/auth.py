@@ -70,6 +70,8 @@ class TokenKey:
 
     def mint(self, subject: str, tenant: str, role: Role, ttl_s: int) -> tuple[str, Principal]:
         """A new key and the principal it names."""
+        if not subject or not tenant:
+            raise ValueError("expected a subject and a tenant, came an empty name")
         now = int(time.time())
         who = Principal(subject, tenant, role, secrets.token_hex(8), now + ttl_s)
         claims = {"iss": ISSUER, "sub": subject, "tenant": tenant, "role": role.value, "jti": who.jti}

@@ -66,7 +66,7 @@ class Generation:
         self._queue: asyncio.Queue[_Step | Fault] = asyncio.Queue()
         self._sent = ""
         self._usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-        self._finish = "stop"
+        self._finish: str | None = None
 
     @property
     def tokens(self) -> int:
@@ -79,6 +79,9 @@ class Generation:
         """Deliver windows, then one Closing; `logged` is the request's own record. Raises Fault."""
         self._context = context
         producer = asyncio.create_task(self._produce(prompt, sampling))
+        # However the producer ends, nobody waits for ever; after a good end this is never read.
+        broken = Fault("the answer was broken off", code="service_unavailable")
+        producer.add_done_callback(lambda _: self._queue.put_nowait(broken))
         try:
             await durable(logged)
             while True:
@@ -122,6 +125,8 @@ class Generation:
                 for text in windows.push(piece.text):
                     if not await self._release(text):
                         return
+        if self._finish is None:
+            raise ServiceUnavailable("model", "the stream ended without a finish reason")
         *ready, last = windows.flush() or [""]
         for text in ready:
             if not await self._release(text):
@@ -148,7 +153,7 @@ class Generation:
         if whole and (not _may_leave(whole) or whole.text != self._sent + tail):
             return self._end("content_filter", whole, [])
         self._sent += tail
-        return self._end(self._finish, whole, [self._exchange.window(window)] if window else [], tail)
+        return self._end(self._finish or "stop", whole, [self._exchange.window(window)] if window else [], tail)
 
     def _end(self, finish: str, decision: Decision | None, before: list[Entry], text: str = "") -> None:
         answer = self._exchange.answer(finish, decision, self._usage, self._sent)
@@ -184,7 +189,7 @@ class Generation:
     async def _try_append(self, entry: Entry) -> None:
         """The log's writer closes what we cannot: an open request past its deadline is interrupted."""
         try:
-            await self._exchange.append([entry])
+            await self._log([entry])  # a task like the windows', so that it comes after them
         except (ServiceUnavailable, AuditError):
             logger.warning("request %s: its ending could not be logged", self._exchange.request_id)
 

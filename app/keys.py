@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return query.main([str(settings.audit), GRANTS])
         else:
             revoke(settings, given.url, given.jti)
-    except (AuditError, OSError, URLError) as error:
+    except (AuditError, OSError, URLError, ValueError) as error:
         print(f"app.keys: {error}", file=sys.stderr)
         return 1
     return 0

@@ -45,15 +45,17 @@ class Limiter:
     _usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
 
     def check(self, principal: Principal) -> None:
-        """Raises RateLimited when the principal has no place, request or token left."""
-        self._check(self._of(principal))
-
-    @contextmanager
-    def place(self, principal: Principal) -> Iterator[None]:
-        """Hold one place while a request runs; raises RateLimited."""
+        """Count one request; raises RateLimited when the principal has no place, request or token left."""
         usage = self._of(principal)
         self._check(usage)
         usage.requests.level -= 1
+
+    @contextmanager
+    def place(self, principal: Principal) -> Iterator[None]:
+        """Hold one place while a request runs; raises RateLimited when all are taken."""
+        usage = self._of(principal)
+        if usage.running >= self.limits.concurrent:
+            raise RateLimited(f"expected at most {self.limits.concurrent} requests at a time", retry_after_s=1)
         usage.running += 1
         try:
             yield

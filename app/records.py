@@ -145,7 +145,10 @@ def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
     @router.post("/audit/records", summary="Append records to the control log; kinds depend on the role")
     async def records(request: Request) -> dict[str, Any]:
         who, body = await _identified(tutor, request)
-        return {"results": [await _outcome(tutor, raw, who.role) for raw in _raw_records(parse_json(body))]}
+        raw_records = _raw_records(parse_json(body))
+        for raw in raw_records:
+            _require_kind(raw, who.role)
+        return {"results": [await _outcome(tutor, raw, who.role) for raw in raw_records]}
 
 
 async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:
@@ -176,13 +179,17 @@ def _raw_records(body: dict[str, Any]) -> list[Any]:
     return raw
 
 
+def _require_kind(raw: Any, role: Role) -> None:
+    """Raises NotAllowed before anything of a body is appended."""
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    if kind not in ALLOWED_KINDS.get(role, frozenset()):
+        raise NotAllowed(f"the role {role} may not append records of this kind", code="kind_not_allowed")
+
+
 async def _outcome(tutor: Tutor, raw: Any, role: Role) -> dict[str, Any]:
-    """One record's receipt or error; a bad one does not fail its neighbours. Raises NotAllowed, Fault."""
+    """One record's receipt or error; a bad one does not fail its neighbours. Raises Fault."""
     try:
-        entry = Entry.from_json(raw)
-        if entry.kind not in ALLOWED_KINDS.get(role, frozenset()):
-            raise NotAllowed(f"the role {role} may not append records of kind {entry.kind}", code="kind_not_allowed")
-        signed = replace(entry, actor="operator" if role is Role.ADMIN else role.value)
+        signed = replace(Entry.from_json(raw), actor="operator" if role is Role.ADMIN else role.value)
         return {"receipt": asdict((await tutor.control.log.append([signed]))[0])}
     except AuditError as error:
         return {"error": {"code": type(error).__name__, "message": str(error)}}

@@ -27,7 +27,6 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[TextPart]
-    name: str | None = None
 
     @property
     def text(self) -> str:
@@ -58,7 +57,7 @@ class ChatRequest(BaseModel):
     n: Literal[1] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
-    user: str | None = None
+    user: Annotated[str, Field(max_length=256)] | None = None
 
     @field_validator("messages")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -132,7 +133,9 @@ class LogHandle:
         done: asyncio.Future[list[Receipt | AuditError]] = asyncio.get_running_loop().create_future()
         self._waiting.append((list(entries), done))
         if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send())
+            # In no request's context: Serve cancels what a request started when its client hangs up, and these
+            # entries are everybody's.
+            self._sender = asyncio.create_task(self._send(), context=contextvars.Context())
         results = await asyncio.shield(done)
         for result in results:
             if isinstance(result, Unavailable):
@@ -162,7 +165,7 @@ class LogHandle:
                 results = list(await self._call("append", flat))
             except ServiceUnavailable as error:
                 results = [Unavailable(str(error))] * len(flat)
-            except Exception as error:  # noqa: BLE001  whoever waits must be answered, whatever went wrong
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  whoever waits must be answered
                 results = [Unavailable(f"append failed: {type(error).__name__}")] * len(flat)
             _settle(batch, results)
 

@@ -122,8 +122,10 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){3,}[A-Za-z0
 _HEX = re.compile(r"(?:(?:\\x|0x|%)?[0-9A-Fa-f]{2}[\s,:]?){8,}")
 _BINARY = re.compile(r"(?:[01]{8}\s?){6,}")
 _SEGMENT = re.compile(r"[^\n:;\"“”<>()\[\]{}]+")
-_SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_*|]{1,3}\w){5,}(?!\w)")
-_INSIDE = re.compile(r"[A-Za-z@$!|+][013456789@$!|+€]+[A-Za-z]|\d[a-z]+\d[a-z]", re.ASCII)
+_LONGEST_WORD = 64  # nobody writes longer ones in leetspeak, and the work per word is not linear
+# No underscore among the letters: it is a separator, and one that is both would backtrack exponentially.
+_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .\-_*|]{1,3}[^\W_]){5,}(?![^\W_])")
+_INSIDE = re.compile(r"[A-Za-z@$!|+][013456789@$!|+€]{1,12}[A-Za-z]|\d[a-z]{1,20}\d[a-z]", re.ASCII)
 _IDENTIFIER = re.compile(
     r"(?i)\W*(?:[a-z]{1,6}-\d[\d.-]*|t\d{4}(?:\.\d{3})?|[0-9a-f]{8,}|\d+[a-z]{1,2}|\S{25,}|\S*://\S*|\S+@\S+\.\w+)\W*"
 )
@@ -228,26 +230,30 @@ def _more_english(text: str, turn: Callable[[str], str]) -> list[str]:
 
 
 def _unleet(text: str) -> list[str]:
-    words = text.split(" ")
-    marked = [w for w in words if _INSIDE.search(w) and not _IDENTIFIER.fullmatch(w)]
-    if len(marked) < min(2, len(words)):
+    parts = re.split(r"(\s+)", text)
+    marked = [w for w in parts if len(w) <= _LONGEST_WORD and _INSIDE.search(w) and not _IDENTIFIER.fullmatch(w)]
+    if len(marked) < min(2, len(text.split())):
         return []
 
     def plain(word: str) -> str:
-        if _IDENTIFIER.fullmatch(word) or not (re.search("[A-Za-z]", word) or len(word) <= 2):
+        if (
+            len(word) > _LONGEST_WORD
+            or _IDENTIFIER.fullmatch(word)
+            or not (re.search("[A-Za-z]", word) or len(word) <= 2)
+        ):
             return word
         body = word.rstrip(".,;:?!")
         letters = "".join(c if c in "1!|" else _LEET.get(c, c) for c in body)
         return re.sub(r"[1!|]", _i_or_l, letters) + word[len(body) :]
 
-    return [" ".join(map(plain, words))]
+    return ["".join(map(plain, parts))]
 
 
 def _i_or_l(one: re.Match[str]) -> str:
     """A one between consonants is an i, beside a vowel more often an l (wr1te, p1ease, stea1)."""
-    text, at = one.string.lower(), one.start()
+    text, at = one.string, one.start()
     beside = text[max(0, at - 1) : at] + text[at + 1 : at + 2]
-    return "l" if set(beside) & set("aeou1") else "i"
+    return "l" if set(beside.lower()) & set("aeou1") else "i"
 
 
 def _unspace(text: str) -> list[str]:

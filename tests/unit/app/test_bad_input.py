@@ -21,6 +21,7 @@ CASES = {
     "blank user message": (OK | {"messages": [{"role": "user", "content": " "}]}, "invalid_value"),
     "messages of wrong type": (OK | {"messages": "hi"}, "invalid_value"),
     "content of wrong type": (OK | {"messages": [{"role": "user", "content": 7}]}, "invalid_value"),
+    "a name": (OK | {"messages": [{"role": "user", "content": "x", "name": "y"}]}, "unsupported_parameter"),
     "an image": (OK | {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "invalid_value"),
     "unknown role": (OK | {"messages": [{"role": "tool", "content": "x"}]}, "invalid_value"),
     "unknown model": (OK | {"model": "gpt"}, "model_not_found"),
@@ -99,7 +100,7 @@ async def test_headers_that_steer_the_proxy_are_refused(world, header: str) -> N
 
 
 async def test_over_the_rate_limit_is_429_with_retry_after(make_world) -> None:
-    world = await make_world(Limits(requests_per_minute=3))
+    world = await make_world(Limits(requests_per_minute=4))  # accepting the terms was the first
     statuses = [(await world.ask()).status_code for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     last = await world.ask()

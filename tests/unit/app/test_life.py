@@ -11,6 +11,8 @@ from audit import views
 from audit.checkpoint import VerifierKey
 from audit.keys import SubjectKeys
 from audit.proof import check_receipt
+from deployments.generation import Piece
+from deployments.ports import ServiceUnavailable
 
 
 def proven(world, receipt: str) -> dict:
@@ -168,6 +170,34 @@ async def test_a_model_that_dies_is_a_fault(world) -> None:
     answer = await world.ask()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unavailable")
     assert world.kinds() == ["request", "fault"]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), RuntimeError("odd"), ServiceUnavailable("model", "died")])
+async def test_however_the_model_ends_the_client_gets_an_end_and_the_log_its_order(world, error) -> None:
+    async def stream(prompt, sampling):
+        yield Piece("A first window of more than six words stands here. And", 1)
+        raise error
+
+    world.model.stream = stream
+    answer = await asyncio.wait_for(world.ask(stream=True), 4)
+    assert events(answer.text)[-1]["error"] if answer.status_code == 200 else answer.status_code == 503
+    await asyncio.sleep(0.05)
+    assert world.kinds()[0] == "request"
+    assert world.kinds()[-1] in ("fault", "interrupted")
+
+
+async def test_a_stream_without_an_end_is_no_answer(world) -> None:
+    async def stream(prompt, sampling):
+        yield Piece("A first window of more than six words stands here. And", 1)
+
+    world.model.stream = stream
+    assert events((await world.ask(stream=True)).text)[-1]["error"]["code"] == "model_unavailable"
+
+
+async def test_stop_strings_and_user_are_logged_with_the_question(world) -> None:
+    await world.ask(stop=["HALT"], user="u-17")
+    assert "HALT" in rows(world)[0]["prompt"]
+    assert "u-17" in rows(world)[0]["prompt"]
 
 
 async def test_a_deadline_interrupts(make_world) -> None:

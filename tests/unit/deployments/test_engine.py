@@ -56,6 +56,10 @@ async def test_a_stop_string_ends_the_answer_before_it(engine, chat) -> None:
     assert cut == free[: free.index(word)]
 
 
+async def test_the_logged_precision_of_temperature_is_the_lowest_that_comes(engine, chat) -> None:
+    assert (await say(engine, chat, Sampling(3, temperature=1e-6, seed=1)))[1].tokens == 3
+
+
 async def test_closing_a_stream_frees_the_worker(engine, chat) -> None:
     async with aclosing(engine.stream(chat.encode(ASKED), Sampling(2000))) as pieces:
         await anext(pieces)

@@ -71,9 +71,10 @@ async def test_a_writer_that_stays_dead_is_unavailable_in_time() -> None:
         await asyncio.wait_for(LogHandle(Handle(act), 0.3).append([entry(0)]), 5)  # type: ignore[arg-type]
 
 
-async def test_an_error_nobody_foresaw_answers_all_who_wait() -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+async def test_an_error_nobody_foresaw_answers_all_who_wait(error: type[BaseException]) -> None:
     def act(_: list[Entry]) -> list[Receipt]:
-        raise ZeroDivisionError
+        raise error
 
     log = LogHandle(Handle(act), 5)  # type: ignore[arg-type]
     done = await asyncio.wait_for(
