@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audit import sandbox, views
+from audit import pipe, sandbox, views
 from audit.errors import AuditError, QueryRefused
 from audit.keys import SubjectKeys
 
@@ -88,4 +88,4 @@ def _cell(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pipe.run(main))

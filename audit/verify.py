@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audit import pipe
 from audit.chain import Broken, Claims, verify_root
 from audit.checkpoint import Checkpoint, VerifierKey, b64, open_checkpoint, read_checkpoint
 from audit.errors import AuditError, BadNote
@@ -167,4 +168,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pipe.run(main))
