@@ -36,6 +36,9 @@ class ControlState:
                 )
             case "revocation":
                 self.revoked.add(fields["jti"])
+            case "erase":
+                self.accepted.pop(fields["subject"], None)
+                self.passes.pop(fields["subject"], None)
             case "promotion":
                 self.promoted[fields["name"]] = fields["model_digest"]
 
@@ -59,11 +62,17 @@ class ControlView:
                 asked_at = self._clock()
                 leaves = await self.log.tail(self._next)
                 for leaf in leaves:
-                    self.state.apply(leaf)
+                    self._apply(leaf)
                 self._next += len(leaves)
                 if not leaves:
                     self._seen_at = asked_at
                     return
+
+    def _apply(self, leaf: dict[str, Any]) -> None:
+        self.state.apply(leaf)
+        if leaf["kind"] == "erase":  # whoever was erased begins anew, under another pseudonym
+            gone = leaf["fields"]["subject"]
+            self._tags = {who: tag for who, tag in self._tags.items() if tag != gone}
 
     async def follow(self) -> None:
         """Refresh for ever; an outage only lets the view grow stale."""

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from uuid_utils import uuid7
@@ -10,11 +11,14 @@ from uuid_utils import uuid7
 from app.auth import TokenKey
 from app.settings import Settings, from_environment
 from app.terms import Terms
+from audit.erasure import open_log
 from audit.errors import AuditError
+from audit.folder import CONTROL
 from audit.init import begin
+from audit.keyring import FOUNDING, read_ring
 from audit.keys import load
-from audit.log import Log
 from audit.record import Entry, Kind
+from audit.store import is_url, open_store
 from deployments import embedded
 from deployments.embedded import ModelFolder
 from guards.encoder import card_digest
@@ -25,16 +29,24 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     """Make everything the graph needs; what is there is left alone, so a second start is quick."""
     TokenKey.create(settings.keys)
     records = shipped_records(embedded.prepare(settings.models, say))
-    if not settings.audit.exists():
+    if not _has_begun(settings):
         say("beginning the log")
         begin(settings.audit, settings.keys, "preceptor", settings.exchange_logs, records)
     else:
         bring_up_to_date(settings, records, say)
+    if is_url(settings.audit):
+        settings.vkey.write_text(str(read_ring(open_store(settings.audit))))
+
+
+def _has_begun(settings: Settings) -> bool:
+    if isinstance(settings.audit, Path):
+        return settings.audit.exists()
+    return FOUNDING in open_store(settings.audit).names()
 
 
 def bring_up_to_date(settings: Settings, records: Sequence[Entry], say: Callable[[str], None]) -> None:
     """After an upgrade: record what this version ships where the last record of its kind says otherwise."""
-    log = Log.open(settings.audit / "control", load(settings.keys))
+    log = open_log(settings.audit, CONTROL, load(settings.keys))
     last: dict[str, dict[str, Any]] = {}
     start = 0
     while leaves := log.tail(start):

@@ -20,10 +20,15 @@ def build(args: Settings) -> Application:
     exchanges = [_log(settings, f"exchange-{number}") for number in range(settings.exchange_logs)]
     control = _log(settings, "control", exchanges)
     guard = Guard.bind()  # type: ignore[attr-defined]
-    model = Model.bind(str(settings.models), settings.model, control, str(settings.audit / "log.vkey"))  # type: ignore[attr-defined]
+    model = Model.bind(str(settings.models), settings.model, control, str(settings.audit))  # type: ignore[attr-defined]
     return Gateway.bind(settings, guard, model, control, exchanges)  # type: ignore[attr-defined]
 
 
 def _log(settings: Settings, name: str, siblings: list[Application] | None = None) -> Application:
-    writer = AuditLog.options(name=f"AuditLog-{name}")  # type: ignore[attr-defined]
-    return writer.bind(str(settings.audit / name), str(settings.keys), settings.commit_interval_ms, siblings or [])
+    # serve.yaml names the logs of a laptop; these hold for however many there are
+    writer = AuditLog.options(  # type: ignore[attr-defined]
+        name=f"AuditLog-{name}", num_replicas=1, max_ongoing_requests=1024, max_queued_requests=4096,
+        health_check_period_s=5, health_check_timeout_s=30, graceful_shutdown_wait_loop_s=1,
+        graceful_shutdown_timeout_s=10, ray_actor_options={"num_cpus": 0.05},
+    )  # fmt: skip
+    return writer.bind(str(settings.audit), name, str(settings.keys), settings.commit_interval_ms, siblings or [])

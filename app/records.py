@@ -1,5 +1,6 @@
 """Routes that append or show records: terms, lessons, appeals, receipts, and the operators' door to the control log."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -148,7 +149,16 @@ def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
         raw_records = _raw_records(parse_json(body))
         for raw in raw_records:
             _require_kind(raw, who.role)
-        return {"results": [await _outcome(tutor, raw, who.role) for raw in raw_records]}
+        # all at once, so that they share a commit
+        return {"results": await asyncio.gather(*(_outcome(tutor, raw, who.role) for raw in raw_records))}
+
+    @router.get("/audit/checkpoints", summary="The signed heads of all logs: keep them, and no rollback goes unseen")
+    async def checkpoints(request: Request) -> dict[str, Any]:
+        await _identified(tutor, request)
+        try:
+            return {"checkpoints": [await log.checkpoint() for log in (tutor.control.log, *tutor.logs)]}
+        except ServiceUnavailable as error:
+            raise Fault("the log does not answer", code="log_unavailable") from error
 
 
 async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:

@@ -136,7 +136,7 @@ def where(settings: Settings, ray: Cluster, url: str, key: str) -> dict[str, str
         "PRECEPTOR_URL": url,
         "PRECEPTOR_API_KEY": key,
         "PRECEPTOR_LOG": str(settings.audit),
-        "PRECEPTOR_VKEY": str(settings.audit / "log.vkey"),
+        "PRECEPTOR_VKEY": str(settings.vkey),
         "PRECEPTOR_DASHBOARD": ray.dashboard,
     }
 

@@ -36,14 +36,20 @@ class Settings(BaseModel):
     mode: Literal["laptop", "production"] = "laptop"
     delivery: Literal["windows", "strict"] = "windows"
     exchange_logs: int = Field(1, gt=0, le=64)
-    commit_interval_ms: int = Field(20, ge=0)
+    log: str | None = None  # an object store's URL; without it the log lies in `home`
+    commit_interval_ms: int = Field(20, ge=0)  # 100 suits an object store
     model: str = "smollm2-135m-instruct"
     limits: Limits = Limits()
 
     @property
-    def audit(self) -> Path:
-        """Root of all logs."""
-        return self.home / "audit"
+    def audit(self) -> Path | str:
+        """Root of all logs: a folder, or an object store's URL."""
+        return self.log or self.home / "audit"
+
+    @property
+    def vkey(self) -> Path:
+        """The verifier key as a local file."""
+        return self.home / "log.vkey" if self.log else self.home / "audit" / "log.vkey"
 
     @property
     def keys(self) -> Path:
@@ -57,8 +63,9 @@ class Settings(BaseModel):
 
 
 def from_environment(**overrides: object) -> Settings:
-    """Read PRECEPTOR_HOME, PRECEPTOR_PORT and PRECEPTOR_MODE; arguments win. Raises pydantic's ValidationError."""
-    named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE"}
+    """Read the PRECEPTOR_ settings of the README; arguments win. Raises pydantic's ValidationError."""
+    named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE",
+             "log": "PRECEPTOR_LOG_URL", "exchange_logs": "PRECEPTOR_EXCHANGE_LOGS"}  # fmt: skip
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
     return given.model_copy(update={"home": given.home.absolute()})

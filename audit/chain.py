@@ -1,155 +1,141 @@
-"""Check a root against one public key: every file of every log, and every head that anyone claims. Needs files only."""
+"""How files join into a log: what each file claims, and whether it continues the one before. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from audit import segment
-from audit.checkpoint import Checkpoint, VerifierKey, unb64
-from audit.errors import BadNote, BadSegment, Unproven
-from audit.folder import CONTROL, LogFolder
+from audit.checkpoint import Checkpoint, VerifierKey
+from audit.errors import BadNote, BadSegment
+from audit.keyring import KeyRing
 from audit.merkle import Frontier
-from audit.segment import End, Segment
+from audit.record import Kind
+from audit.segment import Leaf, Segment, batches, check_head, open_file, subtree_root
+
+NOTABLE = frozenset({Kind.logs, Kind.head, Kind.erase, Kind.pack, Kind.prune, Kind.key})
 
 
-class Broken(Unproven):
-    """The first thing that is wrong: file relative to the root, record index if one is concerned, reason."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a log ends: all that the next file must agree with.
 
-    def __init__(self, file: str, index: int | None, reason: str) -> None:
-        super().__init__(file, index, reason)
-        self.file = file
-        self.index = index
-        self.reason = reason
-
-
-@dataclass(slots=True)
-class Claims:
-    """Heads that must lie on our trees: size -> [(root, who says so)] per origin."""
-
-    _by_origin: dict[str, dict[int, list[tuple[bytes, str]]]] = field(default_factory=dict)
-
-    def add(self, head: Checkpoint, source: str) -> None:
-        """Remember a head whose signature was checked."""
-        self._by_origin.setdefault(head.origin, {}).setdefault(head.size, []).append((head.root, source))
-
-    def of(self, origin: str) -> dict[int, list[tuple[bytes, str]]]:
-        """What is claimed about one log."""
-        return self._by_origin.get(origin, {})
-
-    def origins(self) -> Iterable[str]:
-        """Logs that something is claimed about."""
-        return self._by_origin.keys()
-
-
-def verify_root(root: Path, key: VerifierKey, claims: Claims) -> Iterator[Checkpoint]:
-    """Yield the verified head of each log, control first; Broken at the first fault, OSError for what cannot be read.
-
-    The control log is read first, so a root that is being written holds at least what it pins.
+    `seal` names the segment before (None at the beginning); it binds only if `sealed`. `key` is the place of the key
+    in force in the ring, None while unknown: a reader who begins in the middle learns it from the first segment.
     """
-    listed: list[VerifierKey] = []
-    for leaf, head in _verify_log(root, CONTROL, key, claims):
-        if leaf["kind"] == "logs":
-            listed = _listed(leaf, key)
-        elif leaf["kind"] == "head":
-            _pin(claims, leaf)
-        if head is not None:
-            yield head
-    if not listed or listed[0] != key:
-        raise Broken(CONTROL, None, "control log does not list the logs of its root")
-    names = [_folder_of(sibling) for sibling in listed]
-    _check_folders(root, names, claims, {sibling.name for sibling in listed})
-    for sibling, name in zip(listed[1:], names[1:], strict=True):
-        yield from (head for _, head in _verify_log(root, name, sibling, claims) if head is not None)
+
+    frontier: Frontier = field(default_factory=Frontier)
+    ts: int = 0
+    seal: dict[str, Any] | None = None
+    sealed: bool = True
+    key: int | None = 0
 
 
-def _verify_log(
-    root: Path, name: str, key: VerifierKey, claims: Claims
-) -> Iterator[tuple[dict[str, Any], Checkpoint | None]]:
-    """Every leaf of a log; the last one comes with the log's head."""
-    folder, end = LogFolder(root / name), End()
-    _check_key(folder, name, key)
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a checked file says, without its records. `roots` holds the tree's roots at the sizes asked for."""
+
+    before: Frontier
+    after: Frontier
+    head: Checkpoint
+    signer: int
+    first_ts: int
+    last_ts: int
+    cites: dict[str, Any] | None
+    seal: dict[str, Any] | None
+    sha256: str
+    length: int
+    notable: tuple[Leaf, ...] = ()
+    nulled: tuple[tuple[int, str], ...] = ()
+    roots: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def start(self) -> int:
+        """Index of the first record."""
+        return self.before.size
+
+    @property
+    def is_pack(self) -> bool:
+        """Only a segment has a seal."""
+        return self.seal is None
+
+
+def summarise(data: Any, ring: KeyRing, start: int, wanted: Collection[int] = ()) -> Summary:
+    """Check everything a file claims by itself; `wanted` are tree sizes. BadSegment names the first bad record."""
+    opened = open_file(data, ring, start)
+    frontier, first, ts = opened.before, None, 0
+    notable, nulled, roots, nodes = list[Leaf](), list[tuple[int, str]](), list[tuple[int, bytes]](), list[bytes]()
+    for batch in batches(opened):
+        first = first or batch.leaves[0]
+        ts = _check_time(batch.leaves, ts)
+        notable += [leaf for leaf in batch.leaves if leaf["kind"] in NOTABLE]
+        nulled += [(index, batch.leaves[index - batch.start]["subject"]) for index in batch.nulled]
+        frontier = _extend(frontier, batch.hashes, wanted, roots)
+        nodes += subtree_root(batch.start, batch.hashes)
+    check_head(opened, frontier)
+    if opened.nodes is not None and opened.nodes != tuple(nodes):
+        raise BadSegment("stored subtree roots are not those of the rows")
+    assert first is not None  # noqa: S101 - open_file demands records
+    seal = opened.seal()
+    return Summary(
+        opened.before, frontier, opened.head, opened.signer, first["ts"], ts, first.get("seal"),
+        None if opened.is_pack else seal, seal["sha256"], seal["bytes"], tuple(notable), tuple(nulled), tuple(roots),
+    )  # fmt: skip
+
+
+def summary_of(segment: Segment) -> Summary:
+    """The same for a segment that is in memory."""
+    last = _check_time(segment.leaves, 0)
+    notable = tuple(leaf for leaf in segment.leaves if leaf["kind"] in NOTABLE)
+    return Summary(
+        segment.before, segment.before.extend(segment.hashes), segment.head, segment.signer, segment.leaves[0]["ts"],
+        last, segment.leaves[0].get("seal"), None if segment.is_pack else segment.seal, segment.seal["sha256"],
+        segment.seal["bytes"], notable,
+    )  # fmt: skip
+
+
+def follow(end: End, part: Summary, ring: KeyRing) -> End:
+    """The end after `part`; BadSegment unless it continues the log that ends at `end`."""
+    if part.before != end.frontier:
+        raise BadSegment("does not continue the tree before it")
+    if part.first_ts < end.ts:
+        raise BadSegment("time runs backwards", part.start)
+    if not part.is_pack and end.sealed and part.cites != end.seal:
+        raise BadSegment("first record does not name the file before it", part.start)
+    if end.key is not None and (part.signer < end.key if part.is_pack else part.signer != end.key):
+        raise BadSegment("signed by a key that is not in force here")
+    key = end.key if part.is_pack else part.signer
+    for leaf in part.notable:
+        if leaf["kind"] == Kind.key:
+            key = _next_key(leaf, key, part, ring)
+    return End(part.after, part.last_ts, part.seal, not part.is_pack, key)
+
+
+def _extend(
+    frontier: Frontier, hashes: Sequence[bytes], wanted: Collection[int], roots: list[tuple[int, bytes]]
+) -> Frontier:
+    start = frontier.size
+    for size in sorted(size for size in wanted if start < size <= start + len(hashes)):
+        frontier = frontier.extend(hashes[frontier.size - start : size - start])
+        roots.append((size, frontier.root()))
+    return frontier.extend(hashes[frontier.size - start :])
+
+
+def _check_time(leaves: Iterable[Leaf], ts: int) -> int:
+    for leaf in leaves:
+        if leaf["ts"] < ts:
+            raise BadSegment("time runs backwards", leaf["idx"])
+        ts = leaf["ts"]
+    return ts
+
+
+def _next_key(leaf: Leaf, key: int | None, part: Summary, ring: KeyRing) -> int:
     try:
-        starts = folder.starts()
-    except (BadSegment, FileNotFoundError) as error:
-        raise Broken(f"{name}/seg", None, str(error)) from error
-    if not starts:
-        raise Broken(f"{name}/seg", None, "log is empty")
-    wanted = claims.of(key.name)
-    for start in starts:
-        path = folder.segment(start)
-        relative = str(path.relative_to(root))
-        if start != end.frontier.size:
-            raise Broken(relative, end.frontier.size, f"expected a file that starts at {end.frontier.size}")
-        try:
-            checked = segment.decode(path.read_bytes(), key, start)
-            end = segment.follow(end, checked)
-        except BadSegment as error:
-            raise Broken(relative, error.index, error.reason) from error
-        _check_claims(checked, wanted, relative)
-        for leaf in checked.leaves:
-            yield leaf, checked.head if (start, leaf["idx"]) == (starts[-1], end.frontier.size - 1) else None
-    _check_reach(wanted, end.frontier.size, name)
-
-
-def _check_claims(checked: Segment, wanted: dict[int, list[tuple[bytes, str]]], file: str) -> None:
-    """Claimed roots at sizes that this segment reaches."""
-    frontier: Frontier = checked.before
-    for index, digest in enumerate(checked.hashes, checked.start):
-        if not wanted:
-            return
-        frontier = frontier.extend([digest])
-        for root, source in wanted.get(index + 1, ()):
-            if frontier.root() != root:
-                raise Broken(file, index, f"tree of size {index + 1} is not the one {source} saw")
-
-
-def _check_reach(wanted: dict[int, list[tuple[bytes, str]]], size: int, name: str) -> None:
-    longer = {at: sources for at, sources in wanted.items() if at > size}
-    if longer:
-        at = max(longer)
-        raise Broken(f"{name}/seg", size, f"log ends at {size}, but {longer[at][0][1]} saw {at} records")
-
-
-def _check_key(folder: LogFolder, name: str, key: VerifierKey) -> None:
-    try:
-        found = folder.key()
-    except FileNotFoundError as error:
-        raise Broken(f"{name}/log.vkey", None, "missing") from error
+        named = VerifierKey.parse(leaf["fields"]["vkey"])
     except BadNote as error:
-        raise Broken(f"{name}/log.vkey", None, str(error)) from error
-    if found != key:
-        raise Broken(f"{name}/log.vkey", None, f"expected {key.name} and its key")
-
-
-def _check_folders(root: Path, names: list[str], claims: Claims, origins: set[str]) -> None:
-    for path in sorted(root.iterdir()):
-        if (path / "seg").exists() and path.name not in names:
-            raise Broken(path.name, None, "a log that the control log does not list")
-    for origin in claims.origins():
-        if origin not in origins:
-            raise Broken(CONTROL, None, f"no log {origin!r}, but somebody holds a head of it")
-
-
-def _listed(leaf: dict[str, Any], key: VerifierKey) -> list[VerifierKey]:
-    try:
-        keys = [VerifierKey.parse(item["vkey"]) for item in leaf["fields"]["logs"]]
-        if any(item.public != key.public or item.family != key.family for item in keys):
-            raise BadNote("a listed log has another key or family")
-    except BadNote as error:
-        raise Broken(CONTROL, leaf["idx"], str(error)) from error
-    return keys
-
-
-def _pin(claims: Claims, leaf: dict[str, Any]) -> None:
-    fields = leaf["fields"]
-    try:
-        claims.add(Checkpoint(fields["origin"], fields["size"], unb64(fields["root"])), f"control record {leaf['idx']}")
-    except BadNote as error:
-        raise Broken(CONTROL, leaf["idx"], f"head: {error}") from error
-
-
-def _folder_of(key: VerifierKey) -> str:
-    return key.name.rpartition("/")[2]
+        raise BadSegment(f"key record: {error}", leaf["idx"]) from error
+    if named not in ring.keys or (key is not None and ring.keys.index(named) != key + 1):
+        raise BadSegment("key record does not name the root's next key", leaf["idx"])
+    if not part.is_pack and leaf["idx"] != part.after.size - 1:
+        raise BadSegment("a key record ends its file", leaf["idx"])
+    return ring.keys.index(named)

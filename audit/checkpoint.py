@@ -77,6 +77,10 @@ class VerifierKey:
             raise BadNote(f"origin {origin!r} is no log of {self.family!r}")
         return key
 
+    def is_sibling(self, other: VerifierKey) -> bool:
+        """Whether `other` is the same key for a log of the same root."""
+        return (self.public, self.family) == (other.public, other.family)
+
     def check(self, signature: bytes, message: bytes) -> None:
         """Raise BadNote unless `signature` is this key's over `message`."""
         try:

@@ -1,90 +1,82 @@
-"""Text outside the tree: encrypted cell, salted commitment, and the keys of one record. Pure.
-
-The salt follows from the subject key and the record id, so the commitment of a retry equals the first one's and two
-records are compared without decrypting. AES-GCM alone would not bind the text: one cell can open to two texts.
-"""
+"""The only way to text: `open` decrypts one request's records, after an `access` record says who did it and why."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+import pyarrow.compute as pc
 
-from audit.errors import Unproven
-from audit.keys import NONCE_BYTES, SubjectKey
-
-SALT_BYTES = 32
+from audit import keys
+from audit.erasure import open_log
+from audit.errors import AuditError
+from audit.folder import CONTROL, log_names
+from audit.keys import SubjectKeys
+from audit.log import Log
+from audit.reader import Stored
+from audit.record import Entry, Kind
+from audit.seal import RecordId, open_cell
+from audit.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
-class RecordId:
-    """What a record's keys are bound to."""
+class Text:
+    """The text of one record; None once its subject is erased, and for what is kept elsewhere (an answer)."""
 
-    origin: str
-    request_id: str
-    seq: int
     kind: str
-
-    def derive(self, key: SubjectKey) -> RecordKeys:
-        """HKDF-SHA256 of the subject key, info = log id and record id."""
-        info = json.dumps(["preceptor/v1/record", self.origin, self.request_id, self.seq, self.kind]).encode()
-        material = HKDF(SHA256(), 32 + SALT_BYTES, None, info).derive(key.secret)
-        return RecordKeys(material[:32], material[32:], key.epoch)
-
-    @property
-    def associated(self) -> bytes:
-        """AAD of the cell: request_id, seq, kind."""
-        return json.dumps([self.request_id, self.seq, self.kind]).encode()
+    seq: int
+    text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordKeys:
-    """Cell key and commitment salt of one record."""
-
-    cell: bytes = field(repr=False)
-    salt: bytes = field(repr=False)
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """`leaf` goes into the leaf, `cell` into the content column; `salt` goes to the text's owner."""
-
-    leaf: dict[str, Any]
-    cell: bytes | None
-    salt: bytes = field(repr=False)
+def open(root: str | Path, keys_dir: Path, request_id: str, *, reader: str, reason: str) -> list[Text]:  # noqa: A001 - its name in the contract
+    """The texts of a request's records, in order; empty if none are found. Recorded first. AuditError."""
+    material = keys.load(keys_dir)
+    logs = [open_log(root, name, material) for name in log_names(open_store(root))]
+    found = [(log, one) for log in logs for one in _records(log, request_id)]
+    if found:
+        record_access(root, keys_dir, reader=reader, reason=reason, about=request_id, records=len(found))
+    return [_text(one, material.subjects) for _, one in found]
 
 
-def seal(record: RecordId, key: SubjectKey, text: str, *, stored: bool) -> Sealed:
-    """Commit to `text`, and encrypt it unless it is stored elsewhere (an answer is its windows)."""
-    keys, data = record.derive(key), text.encode()
-    cell = None
-    if stored:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        cell = nonce + AESGCM(keys.cell).encrypt(nonce, keys.salt + data, record.associated)
-    leaf = {
-        "commit": hashlib.sha256(keys.salt + data).hexdigest(),
-        "ct_sha256": None if cell is None else hashlib.sha256(cell).hexdigest(),
-        "epoch": keys.epoch,
-        "len": len(data),
-    }
-    return Sealed(leaf, cell, keys.salt)
+def record_access(
+    root: str | Path, keys_dir: Path, *, reader: str, reason: str, about: str | None, records: int
+) -> None:
+    """Append that somebody opens text; AuditError if it cannot be recorded, and then nothing may be opened."""
+    fields = {"about": about, "records": records}
+    entry = Entry(Kind.access, str(uuid4()), 0, "preceptor", reader, fields, reason, actor="operator")
+    log = open_log(root, CONTROL, keys.load(keys_dir))
+    for result in log.append([entry]):
+        if isinstance(result, AuditError):
+            raise result
 
 
-def open_cell(record: RecordId, key: SubjectKey, cell: bytes, commit: str) -> str:
-    """The text in a cell; Unproven if it is not what the leaf commits to."""
-    keys = record.derive(key)
-    try:
-        plain = AESGCM(keys.cell).decrypt(cell[:NONCE_BYTES], cell[NONCE_BYTES:], record.associated)
-        if hashlib.sha256(plain).hexdigest() != commit:
-            raise Unproven("text is not what the leaf commits to")
-        return plain[SALT_BYTES:].decode()
-    except (InvalidTag, ValueError) as error:
-        raise Unproven("content cell does not open") from error
+def text_of(leaf: dict[str, Any], cell: bytes | None, subjects: SubjectKeys) -> str | None:
+    """The text in a record's cell; None without a cell or once the key is gone. Unproven if it is not the leaf's."""
+    if cell is None or leaf["content"] is None or leaf["subject"] is None:
+        return None
+    key = subjects.by_tag(leaf["tenant"], leaf["subject"])
+    if key is None:
+        return None
+    record = RecordId(leaf["origin"], leaf["request_id"], leaf["seq"], leaf["kind"])
+    return open_cell(record, key, cell, leaf["content"]["commit"])
+
+
+def _records(log: Log, request_id: str) -> list[Stored]:
+    """A request's records; those that were just written are remembered, older ones are found by their time."""
+    reader, indexes = log.memory.reader, log.memory.recent.indexes(request_id)
+    if not indexes:
+        return log.memory.reading(lambda: list(reader.find(request_id)))
+    return log.memory.reading(lambda: [next(reader.stored(index)) for index in indexes])
+
+
+def _text(one: Stored, subjects: SubjectKeys) -> Text:
+    rows = one.file.file
+    for number in range(rows.num_row_groups):
+        table = rows.read_row_group(number, ["idx"])
+        at = pc.index(table["idx"], one.leaf["idx"]).as_py()
+        if at >= 0:
+            cell = rows.read_row_group(number, ["content"])["content"][at].as_py()
+            return Text(one.leaf["kind"], one.leaf["seq"], text_of(one.leaf, cell, subjects))
+    return Text(one.leaf["kind"], one.leaf["seq"], None)

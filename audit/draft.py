@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from audit import content
-from audit.content import RecordId
 from audit.keys import SubjectKeys
 from audit.recent import Exchange
 from audit.record import VERSION, Entry, Kind, canonical
+from audit.seal import RecordId, seal
 from audit.segment import Row
 
 
@@ -19,11 +18,13 @@ class Draft:
 
     said: dict[str, Any]
     cell: bytes | None = None
+    if_last: tuple[str, int] | None = None
+    salt: bytes | None = field(default=None, repr=False)
 
-    def leaf(self, idx: int, ts: int, seal: dict[str, Any] | None) -> dict[str, Any]:
-        """The leaf at a place; `seal` only in the first record of a commit."""
+    def leaf(self, idx: int, ts: int, cites: dict[str, Any] | None) -> dict[str, Any]:
+        """The leaf at a place; `cites` names the file before, only in the first record of a commit."""
         leaf = self.said | {"idx": idx, "ts": ts}
-        return leaf if seal is None else leaf | {"seal": seal}
+        return leaf if cites is None else leaf | {"seal": cites}
 
     def row(self, leaf: dict[str, Any]) -> Row:
         """What is stored."""
@@ -36,14 +37,14 @@ def draft_entry(origin: str, entry: Entry, subjects: SubjectKeys) -> Draft:
     said = _said(origin, entry.kind, entry.request_id, entry.seq, entry.tenant, entry.actor)
     said["fields"] = dict(entry.fields)
     if not entry.subject:
-        return Draft(said)
+        return Draft(said, None, entry.if_last)
     key = subjects.of(entry.tenant, entry.subject)
     said["subject"] = key.tag(entry.tenant)
     if entry.text is None:
-        return Draft(said)
+        return Draft(said, None, entry.if_last)
     record = RecordId(origin, entry.request_id, entry.seq, entry.kind)
-    sealed = content.seal(record, key, entry.text, stored=entry.kind is not Kind.answer)
-    return Draft(said | {"content": sealed.leaf}, sealed.cell)
+    sealed = seal(record, key, entry.text, stored=entry.kind is not Kind.answer)
+    return Draft(said | {"content": sealed.leaf}, sealed.cell, entry.if_last, sealed.salt)
 
 
 def draft_interruption(origin: str, exchange: Exchange) -> Draft:

@@ -4,6 +4,7 @@ AuditError
 ├── BadEntry              an entry that no log may hold; says expected and got
 ├── IdempotencyConflict   the same (request_id, seq) with another content
 │   └── RequestClosed     the exchange already has its closing record
+├── NotLast               `if_last` named a record that is not the last of its state
 ├── Unavailable           nothing was acknowledged; the same call may be tried again
 ├── BadKeys               key files absent, malformed, swapped or readable by others
 ├── BadRoot               no log here, or not one of ours
@@ -33,6 +34,10 @@ class IdempotencyConflict(AuditError):
 
 class RequestClosed(IdempotencyConflict):
     """The exchange has its closing record; nothing may follow it."""
+
+
+class NotLast(AuditError):
+    """The state that the entry rests on was changed by a later record, or never by the one named."""
 
 
 class Unavailable(AuditError):

@@ -1,79 +1,120 @@
-"""The files of one log: `log.vkey` and `seg/<first index, 20 digits>.parquet`."""
+"""The files of one log, `seg/<start>.parquet` and `pack/<start>-<end>-<generation>.parquet`, and which to read."""
 
 from __future__ import annotations
 
 import re
-import time
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from audit import disk
+import pyarrow as pa
+
 from audit.checkpoint import VerifierKey
-from audit.errors import BadNote, BadSegment
+from audit.errors import BadSegment
+from audit.keyring import FOUNDING, KeyRing, read_ring
+from audit.store import Store
 
 CONTROL = "control"  # folder of the log that lists the others
-STALE_AFTER_S = 3600.0
 _SEGMENT = re.compile(r"([0-9]{20})\.parquet")
+_PACK = re.compile(r"([0-9]{20})-([0-9]{20})-([0-9]{6})\.parquet")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class File:
+    """A run of records. `end` is excluded; a segment's name lacks it, so it is None. Generations count rewrites."""
+
+    start: int
+    end: int | None = None
+    generation: int = 0
+
+    @property
+    def is_pack(self) -> bool:
+        """Whether it merges commits."""
+        return self.end is not None
+
+    @property
+    def name(self) -> str:
+        """Name below the log's folder."""
+        if self.end is None:
+            return f"seg/{self.start:020}.parquet"
+        return f"pack/{self.start:020}-{self.end:020}-{self.generation:06}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class LogFolder:
     """Names, bytes and durable creation; knows nothing of what the bytes mean. Raises OSError as it comes."""
 
-    path: Path
+    store: Store
 
     def begin(self, key: VerifierKey) -> None:
-        """Make an empty log folder."""
-        (self.path / "seg").mkdir(parents=True)
-        write_key(self.path, key)
+        """Give the log its name; False creation means that there is one."""
+        self.store.create(FOUNDING, f"{key}\n".encode())
 
     def key(self) -> VerifierKey:
-        """The log's verifier key; BadNote."""
-        return read_key(self.path / "log.vkey")
+        """The log's founding key under its own name; BadNote."""
+        return read_ring(self.store, FOUNDING).keys[0]
 
-    def segment(self, start: int) -> Path:
-        """Path of the segment whose first record is `start`."""
-        return self.path / "seg" / f"{start:020}.parquet"
+    def files(self) -> list[File]:
+        """All files there are; BadSegment for one that does not belong."""
+        found = [File(int(match[1])) for match in _matches("seg", _SEGMENT, self.store.names("seg"))]
+        packs = _matches("pack", _PACK, self.store.names("pack"))
+        found += [File(int(match[1]), int(match[2]), int(match[3])) for match in packs]
+        return sorted(found, key=lambda file: (file.start, file.end or 0, file.generation))
 
-    def starts(self) -> list[int]:
-        """First indexes of all segments, in order; BadSegment for a file that does not belong."""
-        found = []
-        for path in (self.path / "seg").iterdir():
-            match = _SEGMENT.fullmatch(path.name)
-            if match:
-                found.append(int(match[1]))
-            elif not path.name.startswith(disk.TEMPORARY):
-                raise BadSegment(f"{path.name}: no segment's name")
-        return sorted(found)
+    def read(self, file: File) -> pa.Buffer:
+        """The bytes of a file."""
+        return self.store.read(file.name)
 
-    def create(self, start: int, data: bytes) -> bool:
-        """Publish a segment durably; False if another writer was first."""
-        return disk.create(self.segment(start), data)
+    def holds(self, file: File) -> bool:
+        """Whether a file is there."""
+        return self.store.holds(file.name)
 
-    def sync(self) -> None:
-        """Make durable what another writer may have linked and not yet synced."""
-        disk.sync_folder(self.path / "seg")
+    def create(self, file: File, data: bytes) -> bool:
+        """Publish a file durably; False if the name is taken."""
+        return self.store.create(file.name, data)
 
-    def sweep(self) -> None:
-        """Remove temporary files that a killed writer left; younger ones may be in use by a living one."""
-        for path in (self.path / "seg").glob(f"{disk.TEMPORARY}*"):
-            with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > STALE_AFTER_S:
-                    path.unlink()
+    def settle(self) -> None:
+        """Make durable what another writer may have published and not yet synced."""
+        self.store.settle("seg")
 
 
-def read_key(path: Path) -> VerifierKey:
-    """The one verifier key in a file: one line, ended by a newline; BadNote, OSError."""
-    try:
-        text = path.read_bytes().decode("ascii")
-    except UnicodeDecodeError as error:
-        raise BadNote("verifier key: expected ASCII") from error
-    if not text.endswith("\n"):
-        raise BadNote("verifier key: expected one line")
-    return VerifierKey.parse(text)
+def cover(files: Sequence[File], ignored: Collection[File] = ()) -> list[File]:
+    """The files to read, in order: from each place the pack that reaches furthest, else the segment.
+
+    A pack behind which nothing begins is a leftover: a log ends with a segment. Gaps are left for the reader to find,
+    for the file after one does not continue the tree.
+    """
+    chosen: list[File] = []
+    reached = 0
+    by_start: dict[int, list[File]] = {}
+    for file in files:
+        if file not in ignored:
+            by_start.setdefault(file.start, []).append(file)
+    for start in sorted(by_start):
+        if start < reached:
+            continue
+        fitting = [file for file in by_start[start] if file.end is None or file.end in by_start]
+        if fitting:
+            chosen.append(max(fitting, key=lambda file: (file.end or 0, file.generation)))
+            reached = chosen[-1].end or start + 1
+    return chosen
 
 
-def write_key(folder: Path, key: VerifierKey) -> None:
-    """Publish `log.vkey` in a folder."""
-    disk.create(folder / "log.vkey", f"{key}\n".encode())
+def log_names(root: Store) -> list[str]:
+    """The folders of a root that are logs, control first."""
+    names = [name for name in root.folders() if FOUNDING in root.names(name)]
+    return sorted(names, key=lambda name: (name != CONTROL, name))
+
+
+def ring_of(root: Store, folder: LogFolder) -> KeyRing:
+    """The root's keys under a log's own name; BadNote, OSError."""
+    return read_ring(root).sibling(folder.key().name)
+
+
+def _matches(folder: str, pattern: re.Pattern[str], names: Sequence[str]) -> list[re.Match[str]]:
+    found = []
+    for name in names:
+        match = pattern.fullmatch(name)
+        if match is None:
+            raise BadSegment(f"{folder}/{name}: not a log file's name")
+        found.append(match)
+    return found

@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 CLOSING = frozenset({Kind.answer, Kind.refusal, Kind.lesson, Kind.fault, Kind.interrupted})
 EXCHANGE = CLOSING | {Kind.request, Kind.window}
-TEXT_REQUIRED = frozenset({Kind.request, Kind.window, Kind.answer, Kind.refusal, Kind.lesson})
+TEXT_REQUIRED = frozenset({Kind.request, Kind.window, Kind.answer, Kind.refusal, Kind.lesson, Kind.access})
 TEXT_ALLOWED = TEXT_REQUIRED | {
-    Kind.fault, Kind.review, Kind.appeal, Kind.finding, Kind.alert, Kind.access, Kind.lesson_pass,
+    Kind.fault, Kind.review, Kind.appeal, Kind.finding, Kind.alert, Kind.lesson_pass,
 }  # fmt: skip

@@ -7,31 +7,36 @@ published is first read back through the verifier's own check.
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from audit import segment
-from audit.checkpoint import VerifierKey, b64
+from audit.chain import follow, summary_of
+from audit.checkpoint import Checkpoint, VerifierKey, b64
 from audit.draft import Draft, draft_entry, draft_interruption
-from audit.errors import AuditError, BadNote, BadRoot, BadSegment, Unavailable
-from audit.folder import LogFolder
+from audit.errors import AuditError, BadNote, BadRoot, NotLast, Unavailable
+from audit.folder import File, LogFolder, ring_of
+from audit.keyring import KeyRing
 from audit.keys import Keys
-from audit.receipt import Receipt, Receipts, search
+from audit.memory import Memory, available
+from audit.reader import LogReader, Stored
+from audit.receipt import Receipt, Receipts
 from audit.recent import Recent
 from audit.record import Entry, Kind
-from audit.segment import End, Row, Segment
+from audit.segment import Leaf, Row
+from audit.state import NEVER, State
+from audit.store import open_store, split_address
 
 __all__ = ["Log", "Receipt"]
 
-RECENT_RECORDS = 2_000
-CACHED_LEAVES = 5_000
 IDLE_US = 60_000_000
+Drafts = Sequence[Draft | AuditError]
 
 
 def now_us() -> int:
@@ -39,115 +44,142 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A commit before it is one. `outcome` has per draft its index or its error; `recent` knows the new records."""
+
+    recent: Recent
+    rows: list[Row] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
+    outcome: list[int | AuditError] = field(default_factory=list)
+    salts: dict[int, bytes] = field(default_factory=dict)
+
+    def add(self, draft: Draft, leaf: Leaf) -> None:
+        """One record more."""
+        self.recent.add(leaf)
+        self.rows.append(draft.row(leaf))
+        self.leaves.append(leaf)
+        if draft.salt is not None:
+            self.salts[leaf["idx"]] = draft.salt
+
+
 class Log:
     """Appends, and answers what only the writer can answer quickly. Raises AuditError and nothing else."""
 
-    def __init__(self, folder: LogFolder, key: VerifierKey, keys: Keys, clock: Callable[[], int] = now_us) -> None:
-        self._folder = folder
-        self._key = key
-        self._keys = keys
+    def __init__(self, memory: Memory, keys: Keys, clock: Callable[[], int] = now_us) -> None:
+        self.memory = memory
+        self.keys = keys
         self._clock = clock
-        self._starts: list[int] = []
-        self._end = End()
-        self._last: Segment | None = None
-        self._recent = Recent()
-        self._leaves: deque[dict[str, Any]] = deque(maxlen=CACHED_LEAVES)
 
     @classmethod
-    def open(cls, root: Path, keys: Keys, *, clock: Callable[[], int] = now_us) -> Self:
-        """The log in `root`, a folder that `audit.init` made. BadRoot, BadSegment, Unavailable."""
-        folder = LogFolder(root)
+    def open(
+        cls, address: str | Path, keys: Keys, *, clock: Callable[[], int] = now_us, pinned: Checkpoint | None = None
+    ) -> Self:
+        """The log at an address that `audit.init` made. BadRoot, BadSegment, BadKeys, Unavailable.
+
+        `pinned` is a head that the control log names: a log that is shorter or another one is refused.
+        """
+        root, name = split_address(address)
+        store = open_store(root)
+        folder = LogFolder(store.child(name))
+        folder.store.prove_exclusive()
         try:
-            key = folder.key()
-            starts = folder.starts()
+            memory = Memory(LogReader(folder, ring_of(store, folder)), lambda: ring_of(store, folder))
         except (OSError, BadNote) as error:
-            raise BadRoot(f"{root.name}: expected a log begun by audit.init, got {error}") from error
-        if key.public != keys.public or not starts:
-            raise BadRoot(f"{root.name}: expected segments and the key that signs them")
-        log = cls(folder, key, keys, clock)
-        with _available():
-            folder.sweep()
-            folder.sync()
-        log._load(starts)
+            raise BadRoot(f"{name}: expected a log begun by audit.init, got {error}") from error
+        with available():
+            memory.load()
+            keys.subjects.finish_erasures()
+        if pinned is not None:
+            memory.require(pinned)
+        log = cls(memory, keys, clock)
+        log._signer()
         return log
 
     @classmethod
-    def begin(cls, root: Path, key: VerifierKey, keys: Keys, name: str) -> Self:
+    def begin(cls, address: str | Path, key: VerifierKey, keys: Keys, name: str) -> Self:
         """A new log with its genesis record; only `audit.init` calls this."""
-        folder = LogFolder(root)
-        with _available():
+        folder, ring = LogFolder(open_store(address)), KeyRing((key,))
+        with available():
             folder.begin(key)
-        log = cls(folder, key, keys)
+        log = cls(Memory(LogReader(folder, ring), lambda: ring), keys)
         log.append([Entry(Kind.genesis, "genesis", 0, "", "", {"format": 1, "name": name}, actor="operator")])
         return log
 
     @property
     def size(self) -> int:
         """Records known to be in the log."""
-        return self._end.frontier.size
+        return self.memory.end.frontier.size
 
     @property
     def origin(self) -> str:
         """The log's name."""
-        return self._key.name
+        return self.memory.reader.ring.name
 
     def checkpoint(self) -> str:
         """The signed head (tlog-checkpoint)."""
-        return "" if self._last is None else self._last.note
+        return "" if self.memory.last is None else self.memory.last.note
 
     def head(self) -> dict[str, Any]:
         """Origin, size and root, in the shape of a `head` record."""
-        return {"origin": self.origin, "size": self.size, "root": b64(self._end.frontier.root())}
+        return {"origin": self.origin, "size": self.size, "root": b64(self.memory.end.frontier.root())}
 
     def tag(self, tenant: str, subject: str) -> str:
         """What leaves say instead of this subject; its key is durable when this returns."""
-        return self._keys.subjects.of(tenant, subject).tag(tenant)
+        self.keys.subjects.erasures()
+        return self.keys.subjects.of(tenant, subject).tag(tenant)
 
     def append(self, entries: Sequence[Entry]) -> list[Receipt | AuditError]:
         """Commit entries together; one result each, in order. A bad entry never fails its neighbours.
 
-        An equal (request_id, seq) gets the stored record's receipt, another content IdempotencyConflict.
-        Raises Unavailable: nothing is acknowledged and the same call may be repeated.
+        An equal (request_id, seq) gets the stored record's receipt, another content IdempotencyConflict; an entry whose
+        `if_last` does not hold gets NotLast. Raises Unavailable: nothing is acknowledged, the call may be repeated.
         """
-        return self._commit([self._draft(entry) for entry in entries])
+        return self._commit(lambda: [self._draft(entry) for entry in entries])
+
+    def append_if(self, entries: Sequence[Entry], still: Callable[[], bool]) -> list[Receipt | AuditError]:
+        """The same while `still()` holds in the log as it is then; nothing and no result once it does not."""
+        return self._commit(lambda: [self._draft(entry) for entry in entries], still)
 
     def tick(self, now_us: int) -> list[Receipt | AuditError]:
         """Close what is past its deadline; give a sign of life after a minute of silence."""
-        self._adopt()
+        self.memory.adopt()
         drafts: list[Draft | AuditError] = [
-            draft_interruption(self.origin, exchange) for exchange in self._recent.overdue(now_us)
+            draft_interruption(self.origin, exchange) for exchange in self.memory.recent.overdue(now_us)
         ]
-        if not drafts and now_us - self._end.ts >= IDLE_US:
+        if not drafts and now_us - self.memory.end.ts >= IDLE_US:
             drafts = [self._draft(Entry.operational(Kind.tick, {"counts": {}}))]
-        return self._commit(drafts) if drafts else []
+        return self._commit(lambda: drafts) if drafts else []
 
     def tail(self, start: int, limit: int = 1000) -> list[dict[str, Any]]:
         """Leaves from index `start` on, at most `limit`, also those that another writer appended."""
-        self._adopt()
+        self.memory.adopt()
         if start >= self.size or start < 0:
             return []
-        first = self._leaves[0]["idx"]
+        first = self.memory.leaves[0]["idx"]
         if start >= first:
-            return list(islice(self._leaves, start - first, start - first + limit))
-        found: list[dict[str, Any]] = []
-        at = bisect_right(self._starts, start) - 1
-        while at < len(self._starts) and len(found) < limit:
-            found += [leaf for leaf in self._read(self._starts[at]).leaves if leaf["idx"] >= start]
-            at += 1
-        return found[:limit]
+            return list(islice(self.memory.leaves, start - first, start - first + limit))
+        return [one.leaf for one in self.memory.reading(lambda: list(islice(self.memory.reader.stored(start), limit)))]
 
     def receipt(self, request_id: str) -> list[Receipt]:
         """Receipts of all records of a request, in order; empty if there are none.
 
         Records older than what is remembered are found by the time in their UUIDv7, other ids are not.
         """
-        self._adopt()
-        starts = self._recent.starts(request_id)
-        held = map(self._read, starts) if starts else search(request_id, self._starts, self._read)
-        found: list[Receipt] = []
-        for part in held:
-            indexes = [leaf["idx"] for leaf in part.leaves if leaf["request_id"] == request_id]
-            found += map(Receipts(part, self._keys.subjects).of, indexes)
+        self.memory.adopt()
+        indexes = self.memory.recent.indexes(request_id)
+
+        def find() -> list[Stored]:
+            if not indexes:
+                return list(self.memory.reader.find(request_id))
+            return [self._stored(index) for index in indexes]
+
+        made: dict[int, Receipts] = {}
+        found = []
+        for one in self.memory.reading(find):
+            if one.file.start not in made:
+                made[one.file.start] = Receipts.of_file(one.file, self.keys.subjects)
+            found.append(made[one.file.start].of(one.data, one.leaf))
         return found
 
     def receipts(self, request_id: str) -> list[dict[str, Any]]:
@@ -156,111 +188,92 @@ class Log:
 
     def _draft(self, entry: Entry) -> Draft | AuditError:
         try:
-            return draft_entry(self.origin, entry, self._keys.subjects)
+            return draft_entry(self.origin, entry, self.keys.subjects)
         except Unavailable:
             raise
         except AuditError as error:
             return error
 
-    def _commit(self, drafts: Sequence[Draft | AuditError]) -> list[Receipt | AuditError]:
-        while True:
-            rows, outcome = self._plan(drafts)
-            if not rows or self._publish(rows):
-                return self._answer(outcome)
-            if not self._adopt():
+    def _commit(
+        self, draft: Callable[[], Drafts], still: Callable[[], bool] = lambda: True
+    ) -> list[Receipt | AuditError]:
+        erasures, drafts = -1, list[Draft | AuditError]()
+        while still():
+            # whoever loses the create drafts anew: what another writer added may be the end of a subject's epoch
+            if erasures != (erasures := len(self.keys.subjects.erasures())):
+                drafts = list(draft())
+            plan = self._plan(drafts)
+            if not plan.rows or self._publish(plan):
+                return self._answer(plan)
+            if not self.memory.adopt():
                 raise Unavailable("the next segment exists and cannot be read")
+        return []
 
-    def _plan(self, drafts: Sequence[Draft | AuditError]) -> tuple[list[Row], list[int | AuditError]]:
-        """Rows to write, and per draft its index or its error; nothing is remembered yet."""
-        recent, rows, outcome = self._recent.fork(), list[Row](), list[int | AuditError]()
-        ts = max(self._clock(), self._end.ts)
+    def _plan(self, drafts: Drafts) -> _Plan:
+        """What would be written; nothing is remembered yet."""
+        plan, state = _Plan(self.memory.recent.fork()), self._state(drafts)
+        ts = max(self._clock(), self.memory.end.ts)
         for draft in drafts:
             if isinstance(draft, AuditError):
-                outcome.append(draft)
+                plan.outcome.append(draft)
                 continue
-            leaf = draft.leaf(self.size + len(rows), ts, self._end.seal if not rows else None)
+            leaf = draft.leaf(self.size + len(plan.rows), ts, None if plan.rows else self.memory.end.seal)
             try:
-                stored = recent.admit(leaf)
+                stored = plan.recent.admit(leaf)
+                if stored is None and draft.if_last is not None:
+                    _require_last(state, *draft.if_last)
             except AuditError as error:
-                outcome.append(error)
+                plan.outcome.append(error)
                 continue
-            outcome.append(leaf["idx"] if stored is None else stored.idx)
+            plan.outcome.append(leaf["idx"] if stored is None else stored.idx)
             if stored is None:
-                recent.add(leaf, self.size)
-                rows.append(draft.row(leaf))
-        return rows, outcome
+                plan.add(draft, leaf)
+                if state is not None:
+                    state.add(leaf)
+        return plan
 
-    def _publish(self, rows: Sequence[Row]) -> bool:
-        data = segment.encode(self.origin, self._end.frontier, rows, self._keys.signer)
-        checked = segment.decode(data, self._key, self.size)
-        segment.follow(self._end, checked)
-        with _available():
-            if not self._folder.create(self.size, data):
+    def _publish(self, plan: _Plan) -> bool:
+        data = segment.encode(self.origin, self.memory.end.frontier, plan.rows, self._signer(), plan.leaves)
+        checked = segment.decode(data, self.memory.reader.ring, self.size)
+        follow(self.memory.end, summary_of(checked), self.memory.reader.ring)
+        with available():
+            if not self.memory.reader.folder.create(File(self.size), data) or self.memory.is_overtaken():
                 return False
-        self._absorb(checked)
+        self.memory.absorb(checked, plan.recent)
         return True
 
-    def _answer(self, outcome: Sequence[int | AuditError]) -> list[Receipt | AuditError]:
-        """Receipts by segment: most results stand in the one just written."""
-        makers: dict[int, Receipts] = {}
+    def _answer(self, plan: _Plan) -> list[Receipt | AuditError]:
+        """Receipts: most results stand in the segment just written."""
+        last = self.memory.last
+        assert last is not None  # noqa: S101 - a log has its genesis
+        maker = Receipts.of_segment(last, self.keys.subjects)
         results: list[Receipt | AuditError] = []
-        for result in outcome:
+        for result in plan.outcome:
             if isinstance(result, AuditError):
                 results.append(result)
-                continue
-            start = self._starts[bisect_right(self._starts, result) - 1]
-            if start not in makers:
-                makers[start] = Receipts(self._read(start), self._keys.subjects)
-            results.append(makers[start].of(result))
+            elif result >= last.start:
+                at = result - last.start
+                results.append(maker.of(last.rows[at].leaf, last.leaves[at], plan.salts.get(result)))
+            else:
+                one = self.memory.reading(partial(self._stored, result))
+                results.append(Receipts.of_file(one.file, self.keys.subjects).of(one.data, one.leaf))
         return results
 
-    def _adopt(self) -> bool:
-        """Take in what another writer, or a write of ours that seemed to fail, has added."""
-        found = False
-        try:
-            with _available():
-                while self._folder.segment(self.size).exists():
-                    if not found:
-                        self._folder.sync()
-                    found = True
-                    self._absorb(self._read(self.size))
-        except BadSegment as error:
-            raise Unavailable(f"the log's end does not verify: {error}") from error
-        return found
+    def _stored(self, index: int) -> Stored:
+        return next(self.memory.reader.stored(index))
 
-    def _absorb(self, added: Segment) -> None:
-        self._end = segment.follow(self._end, added) if self._starts else segment.end_of(added)
-        self._starts.append(added.start)
-        self._last = added
-        for leaf in added.leaves:
-            self._recent.add(leaf, added.start)
-        self._leaves.extend(added.leaves)
+    def _signer(self) -> Ed25519PrivateKey:
+        """The private half of the key in force; BadKeys."""
+        return self.keys.signer_of(self.memory.reader.ring.keys[self.memory.end.key or 0].public)
 
-    def _load(self, starts: list[int]) -> None:
-        """The last segments, enough for retries and open exchanges; older ones are only listed."""
-        last = self._read(starts[-1])
-        size = last.head.size
-        first = max(0, bisect_right(starts, max(0, size - RECENT_RECORDS)) - 1)
-        for start in starts[first:]:
-            self._absorb(last if start == starts[-1] else self._read(start))
-        self._starts[:0] = starts[:first]
-        self._adopt()
-
-    def _read(self, start: int) -> Segment:
-        if self._last is not None and start == self._last.start:
-            return self._last
-        with _available():
-            data = self._folder.segment(start).read_bytes()
-        try:
-            return segment.decode(data, self._key, start)
-        except BadSegment as error:
-            raise BadSegment(f"{start:020}.parquet: {error}", error.index) from error
+    def _state(self, drafts: Drafts) -> State | None:
+        """Only drafts with a condition need to know what state the log is in."""
+        if any(isinstance(draft, Draft) and draft.if_last for draft in drafts):
+            return self.memory.state().fork()
+        return None
 
 
-@contextmanager
-def _available() -> Iterator[None]:
-    """OSError means that the log is unavailable."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"log folder: {error.strerror or type(error).__name__}") from error
+def _require_last(state: State | None, key: str, expected: int) -> None:
+    found = NEVER if state is None else state.last(key)
+    if found != expected:
+        raise NotLast(f"{key}: expected record {expected} to be the last, found {found}")

@@ -1,13 +1,13 @@
-"""RFC 6962 Merkle tree over a frontier: pure functions of hashes, no I/O.
+"""RFC 6962 Merkle tree over a frontier or over stored nodes: pure functions of hashes, no I/O.
 
-The frontier of a tree is the list of roots of its maximal complete subtrees, largest first (at most 64).
-Together with the leaves that follow, it gives the new root and every inclusion proof of the new leaves.
+The frontier of a tree is the list of roots of its maximal complete subtrees, largest first (at most 64). Together with
+the leaves that follow, it gives the new root, their inclusion proofs, and the proof that the old tree is its prefix.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from audit.errors import BadProof
@@ -62,7 +62,7 @@ class Frontier:
 
 @dataclass(slots=True)
 class Span:
-    """The leaves from `before.size` on: inclusion proofs in the tree that ends with the last of them."""
+    """The leaves from `before.size` on, in the tree that ends with the last of them."""
 
     before: Frontier
     hashes: Sequence[bytes]
@@ -80,16 +80,11 @@ class Span:
         size = self.before.size + len(self.hashes)
         if not self.before.size <= index < size:
             raise BadProof(f"index {index} is outside {self.before.size}..{size}")
-        low, high, path = 0, size, []
-        while high - low > 1:
-            middle = low + _split(high - low)
-            if index < middle:
-                path.append(self._subtree(middle, high))
-                high = middle
-            else:
-                path.append(self._subtree(low, middle))
-                low = middle
-        return path[::-1]
+        return _inclusion(index, size, self._subtree)
+
+    def consistency(self) -> list[bytes]:
+        """RFC 6962 2.1.2 proof that the tree at `before` is a prefix; empty if that is empty or nothing follows."""
+        return _consistency(self.before.size, self.before.size + len(self.hashes), self._subtree)
 
     def _subtree(self, low: int, high: int) -> bytes:
         known = self._known.get((low, high))
@@ -101,6 +96,42 @@ class Span:
         node = node_hash(self._subtree(low, middle), self._subtree(middle, high))
         self._known[low, high] = node
         return node
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTree:
+    """A tree of `size` leaves over kept nodes: any proof between any sizes up to this one.
+
+    `node(level, index)` is the root of the complete subtree over the leaves index * 2**level up to
+    (index + 1) * 2**level; it is asked only for subtrees that lie in the tree, and what it raises passes through.
+    """
+
+    size: int
+    node: Callable[[int, int], bytes]
+
+    def frontier(self) -> Frontier:
+        """State of the tree, ready to be extended."""
+        levels = [level for level in reversed(range(self.size.bit_length())) if self.size >> level & 1]
+        return Frontier(self.size, tuple(self.node(level, (self.size >> level) - 1) for level in levels))
+
+    def path(self, index: int) -> list[bytes]:
+        """RFC 6962 2.1.1 audit path of leaf `index`; BadProof if the tree does not hold it."""
+        if not 0 <= index < self.size:
+            raise BadProof(f"index {index} is outside a tree of size {self.size}")
+        return _inclusion(index, self.size, self._subtree)
+
+    def consistency(self, old_size: int) -> list[bytes]:
+        """RFC 6962 2.1.2 proof that the tree of the first `old_size` leaves is a prefix; BadProof if that is larger."""
+        if not 0 <= old_size <= self.size:
+            raise BadProof(f"expected an old size in 0..{self.size}, got {old_size}")
+        return _consistency(old_size, self.size, self._subtree)
+
+    def _subtree(self, low: int, high: int) -> bytes:
+        width = high - low
+        if width & (width - 1):  # only the right edge of a tree is not complete
+            middle = low + _split(width)
+            return node_hash(self._subtree(low, middle), self._subtree(middle, high))
+        return self.node(width.bit_length() - 1, low // width)
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
@@ -121,6 +152,79 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
     if last:
         raise BadProof("inclusion proof is too short")
     return node
+
+
+def check_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]) -> None:
+    """Raise BadProof unless `path` proves that the old tree is a prefix of the new one (RFC 9162 2.1.4.2).
+
+    Equal sizes need equal roots, an empty old tree needs its one root; either takes the empty path only.
+    """
+    if not 0 <= old_size <= new_size:
+        raise BadProof(f"consistency proof: expected an old size in 0..{new_size}, got {old_size}")
+    if any(len(digest) != HASH_BYTES for digest in (old_root, new_root, *path)):
+        raise BadProof("consistency proof: expected hashes of 32 bytes")
+    if old_size == 0 and old_root != Frontier().root():
+        raise BadProof("consistency proof: the old root is not that of an empty tree")
+    if old_size == new_size and old_root != new_root:
+        raise BadProof(f"consistency proof: two roots for size {new_size}")
+    if old_size in (0, new_size):
+        if path:
+            raise BadProof(f"consistency proof: expected an empty path, got {len(path)} hashes")
+    elif _roots_from_path(old_size, old_root, new_size, path) != (old_root, new_root):
+        raise BadProof(f"consistency proof does not lead from size {old_size} to {new_size}")
+
+
+def _roots_from_path(old_size: int, old_root: bytes, new_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Old and new root that `path` leads to, for 0 < old_size < new_size."""
+    position, last = old_size - 1, new_size - 1
+    while position & 1:
+        position, last = position >> 1, last >> 1
+    steps = iter(path if position else (old_root, *path))  # a complete old tree is a node of the new one
+    old = new = next(steps, b"")
+    for sibling in steps:
+        if last == 0:
+            raise BadProof("consistency proof is too long")
+        if position & 1 or position == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        position, last = position >> 1, last >> 1
+    if last:
+        raise BadProof("consistency proof is too short")
+    return old, new
+
+
+def _inclusion(index: int, size: int, subtree: Callable[[int, int], bytes]) -> list[bytes]:
+    low, high, path = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(subtree(middle, high))
+            high = middle
+        else:
+            path.append(subtree(low, middle))
+            low = middle
+    return path[::-1]
+
+
+def _consistency(old: int, new: int, subtree: Callable[[int, int], bytes]) -> list[bytes]:
+    """Walk to where the old tree ends; every node asked for lies before or behind that point, none across it."""
+    if old in (0, new):
+        return []
+    low, high, path = 0, new, []
+    while high != old:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(subtree(middle, high))
+            high = middle
+        else:
+            path.append(subtree(low, middle))
+            low = middle
+    if low:  # otherwise this node is the old root, which the verifier knows
+        path.append(subtree(low, high))
+    return path[::-1]
 
 
 def _split(width: int) -> int:

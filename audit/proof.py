@@ -7,8 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from audit.checkpoint import Checkpoint, VerifierKey, b64, decimal, open_checkpoint, read_checkpoint, unb64
+import orjson
+
+from audit.checkpoint import Checkpoint, b64, decimal, unb64
 from audit.errors import BadNote, BadProof
+from audit.keyring import KeyRing
 from audit.merkle import HASH_BYTES, leaf_hash, root_from_path
 
 MAGIC = "c2sp.org/tlog-proof@v1"
@@ -68,21 +71,20 @@ class Proven:
 
 
 def pack_extra(leaf: bytes, salt: bytes | None) -> bytes:
-    """Our `extra`: the leaf bytes and, where there is text, the commitment's salt."""
-    fields = {"leaf": b64(leaf), "salt": None if salt is None else b64(salt)}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    """Our `extra`: the leaf as text and, where there is text, the commitment's salt."""
+    fields = {"leaf": leaf.decode(), "salt": None if salt is None else b64(salt)}
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
-def check_receipt(text: str, key: VerifierKey) -> Proven:
-    """Verify a receipt against the one public key of its root; BadProof or BadNote otherwise."""
+def check_receipt(text: str, ring: KeyRing) -> Proven:
+    """Verify a receipt against the public key of its root, or its successors; BadProof or BadNote otherwise."""
     proof = Proof.parse(text)
     leaf, salt = _unpack_extra(proof.extra)
-    origin = read_checkpoint(proof.checkpoint).origin
-    head = open_checkpoint(proof.checkpoint, key.sibling(origin))
+    head = ring.open_any(proof.checkpoint)
     if root_from_path(leaf_hash(leaf), proof.index, head.size, proof.path) != head.root:
         raise BadProof("inclusion proof does not lead to the signed root")
     fields = _json_object(leaf, "leaf")
-    if (fields.get("origin"), fields.get("idx")) != (origin, proof.index):
+    if (fields.get("origin"), fields.get("idx")) != (head.origin, proof.index):
         raise BadProof("leaf names another log or index than its proof")
     return Proven(head, proof.index, fields, salt)
 
@@ -93,11 +95,14 @@ def _unpack_extra(extra: bytes | None) -> tuple[bytes, bytes | None]:
     fields = _json_object(extra, "extra")
     leaf, salt = fields.get("leaf"), fields.get("salt")
     if not isinstance(leaf, str) or not (salt is None or isinstance(salt, str)):
-        raise BadProof("extra: expected leaf and salt in base 64")
+        raise BadProof("extra: expected a leaf, and a salt in base 64")
     try:
-        return unb64(leaf), None if salt is None else unb64(salt)
-    except BadNote as error:
+        stored, opener = leaf.encode(), None if salt is None else unb64(salt)
+    except (BadNote, UnicodeEncodeError) as error:
         raise BadProof(f"extra: {error}") from error
+    if pack_extra(stored, opener) != extra:
+        raise BadProof("extra is not in its one form")
+    return stored, opener
 
 
 def _json_object(data: bytes, what: str) -> dict[str, Any]:

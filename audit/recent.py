@@ -14,10 +14,9 @@ MAX_PLACES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stored record: its index, the segment that holds it, and what was said."""
+    """A stored record: its index, and what was said."""
 
     idx: int
-    start: int
     digest: str
 
 
@@ -51,13 +50,12 @@ class Recent:
         found = self._places.get((request_id, seq))
         return self._base.place(request_id, seq) if found is None and self._base else found
 
-    def starts(self, request_id: str) -> list[int]:
-        """Segments that hold remembered records of a request."""
-        found, seq = set(), 0
-        while (place := self.place(request_id, seq)) is not None:
-            found.add(place.start)
-            seq += 1
-        return sorted(found)
+    def indexes(self, request_id: str) -> list[int]:
+        """Where the remembered records of a request stand, in order; none unless its first is among them."""
+        found: list[int] = []
+        while (place := self.place(request_id, len(found))) is not None:
+            found.append(place.idx)
+        return found
 
     def admit(self, leaf: Mapping[str, Any]) -> Place | None:
         """The place of an equal stored record, or None for a new one. IdempotencyConflict, RequestClosed, BadEntry."""
@@ -75,10 +73,10 @@ class Recent:
                 raise BadEntry(f"seq of {request_id}: expected {exchange.seq}, got {seq}")
         return None
 
-    def add(self, leaf: Mapping[str, Any], start: int) -> None:
-        """Remember a record of the segment at `start`."""
+    def add(self, leaf: Mapping[str, Any]) -> None:
+        """Remember a record."""
         request_id, kind = leaf["request_id"], leaf["kind"]
-        self._places[request_id, leaf["seq"]] = Place(leaf["idx"], start, identity(leaf))
+        self._places[request_id, leaf["seq"]] = Place(leaf["idx"], identity(leaf))
         exchange = self._exchange(request_id)
         if kind == Kind.request:
             self._exchanges[request_id] = Exchange(
@@ -94,6 +92,12 @@ class Recent:
                 exchange.windows + (kind == Kind.window),
                 kind in CLOSING,
             )
+        self._forget()
+
+    def merge(self, fork: Recent) -> None:
+        """Take in what a fork of this memory has learnt."""
+        self._places |= fork._places
+        self._exchanges |= fork._exchanges
         self._forget()
 
     def overdue(self, now_us: int) -> Iterator[Exchange]:

@@ -1,115 +1,114 @@
-"""One SELECT over given tables in a process of its own: no path, no network, no temp files, bounded memory and time.
+"""One SELECT over the views, asked of a short-lived process: no path, no network, no temp files, bounded resources.
 
-Run as `python -m audit.sandbox` by `run`; talks Arrow over its pipes. A locked DuckDB that may see a path can still
-overwrite it, so it sees none: the tables come through stdin, and the process may not write a single byte to a file.
+The process is `python -m audit.confined`. It gets one line of JSON on stdin, and answers with a line of JSON and the
+result as an Arrow stream.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import resource
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-import duckdb
-import pyarrow as pa
+from audit.errors import BadKeys, QueryRefused, Unproven
 
-from audit.errors import QueryRefused
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-MEMORY_MB = 1024
-SECONDS = 30
-ADDRESS_SPACE = 8 * 1024**3  # Arrow and DuckDB reserve far more than they use
+    from audit.reading import ReadLog
+
+SECONDS = 60
+GRACE_S = 30
+CLOUD = ("AWS_", "AZURE_", "GOOGLE_")  # how a process learns who it is to an object store
+
+Files = Mapping[str, Sequence[tuple[int, str]]]  # of each log, by origin: first index and place of each file, in order
 
 
-def run(tables: Mapping[str, pa.Table], sql: str, *, seconds: int = SECONDS) -> pa.Table:
-    """The result of one SELECT over `tables`; QueryRefused with a reason otherwise."""
-    command = [sys.executable, "-m", "audit.sandbox"]
-    try:
-        done = subprocess.run(
-            command, input=_request(tables, sql, seconds), capture_output=True, timeout=seconds + 30, check=False,
-            cwd=Path(__file__).resolve().parents[1], env={"PYTHONDONTWRITEBYTECODE": "1"},
+def files_of(logs: Sequence[ReadLog]) -> Files:
+    """What a sandbox is told of logs."""
+    return {log.origin: [(file.start, file.location) for file in log.files] for log in logs}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One SELECT over files. `url` is the root's in an object store, None for local paths; without `keys`, no text."""
+
+    sql: str
+    logs: Files
+    keys: str | None = None
+    url: str | None = None
+    seconds: int = SECONDS
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """The request in a line that a Sandbox sent."""
+        given = json.loads(line)
+        logs = {origin: [(start, place) for start, place in files] for origin, files in given["logs"].items()}
+        return cls(**given | {"logs": logs})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of it. `opened` counts the text cells that were read, all of one request if `about` names it."""
+
+    status: str
+    reason: str = ""
+    opened: int = 0
+    about: str | None = None
+    body: bytes | memoryview | pa.Buffer = field(default=b"", repr=False)
+
+    def table(self) -> pa.Table:
+        """The result; QueryRefused, Unproven, BadKeys, or FileNotFoundError when a file went away meanwhile."""
+        match self.status:
+            case "ok":
+                import pyarrow as pa
+
+                with pa.ipc.open_stream(self.body) as reader:
+                    return reader.read_all()
+            case "gone":
+                raise FileNotFoundError(self.reason)
+            case "keys":
+                raise BadKeys(self.reason)
+            case "unproven":
+                raise Unproven(self.reason)
+        raise QueryRefused(self.reason)
+
+
+class Sandbox:
+    """A process that waits for one request. Start it early: it loads while its caller still checks files.
+
+    It gets nothing of the environment but, for an object store (`far`), what says who we are there.
+    """
+
+    def __init__(self, *, far: bool = False) -> None:
+        cloud = {name: value for name, value in os.environ.items() if far and name.startswith(CLOUD)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "audit.confined"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[1],
+            env=cloud | {"PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise QueryRefused(f"no result within {seconds} s") from error
-    status, _, body = done.stdout.partition(b"\n")
-    if done.returncode != 0 or status != b"ok":
-        reason = body.decode(errors="replace") if status == b"refused" else f"query process ended: {done.returncode}"
-        raise QueryRefused(reason)
-    with pa.ipc.open_stream(body) as reader:
-        return reader.read_all()
 
+    def __enter__(self) -> Self:
+        return self
 
-def _request(tables: Mapping[str, pa.Table], sql: str, seconds: int) -> bytes:
-    parts = {name: _to_ipc(table) for name, table in tables.items()}
-    sizes = {name: len(part) for name, part in parts.items()}
-    head = json.dumps({"sql": sql, "seconds": seconds, "tables": sizes}).encode()
-    return b"".join([head, b"\n", *parts.values()])
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        with self._process:  # waits, and closes the pipes
+            self._process.kill()
 
-
-def _to_ipc(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-def _read_request(source: BinaryIO) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    head: dict[str, Any] = json.loads(source.readline())
-    tables = {}
-    for name, size in head["tables"].items():
-        with pa.ipc.open_stream(source.read(size)) as reader:
-            tables[name] = reader.read_all()
-    return head, tables
-
-
-def _confine(seconds: int) -> None:
-    for limit, value in (
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, ADDRESS_SPACE),
-        (resource.RLIMIT_CPU, 4 * seconds),
-    ):
-        resource.setrlimit(limit, (value, value))
-
-
-def _connect(tables: Mapping[str, pa.Table], seconds: int) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": "false", "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false", "python_enable_replacements": "false", "temp_directory": "",
-            "memory_limit": f"{MEMORY_MB}MB", "threads": "2", "max_execution_time": str(seconds * 1000),
-        },
-    )  # fmt: skip
-    for name, table in tables.items():
-        connection.register(name, table)
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    statements = connection.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise QueryRefused("expected one SELECT")
-    return connection.execute(statements[0]).to_arrow_table()
-
-
-def main() -> int:
-    """Answer one request on stdin."""
-    request, tables = _read_request(sys.stdin.buffer)
-    _confine(request["seconds"])
-    try:
-        result = _select(_connect(tables, request["seconds"]), request["sql"])
-        answer = b"ok\n" + _to_ipc(result)
-    except (duckdb.Error, QueryRefused, MemoryError, pa.ArrowException) as error:
-        answer = b"refused\n" + (str(error) or type(error).__name__).encode(errors="replace")
-    sys.stdout.buffer.write(answer)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    def ask(self, request: Request) -> Answer:
+        """The answer to the one request; QueryRefused when the process broke off or went on for too long."""
+        line = json.dumps(asdict(request)).encode() + b"\n"
+        try:
+            out, _ = self._process.communicate(line, timeout=request.seconds + GRACE_S)
+        except subprocess.TimeoutExpired as error:
+            raise QueryRefused(f"no result within {request.seconds} s") from error
+        if self._process.returncode != 0:
+            raise QueryRefused(f"query process ended: {self._process.returncode}")
+        head = out.index(b"\n") + 1
+        return Answer(**json.loads(out[:head]), body=memoryview(out)[head:])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from audit.checkpoint import VerifierKey
 from audit.errors import BadProof
+from audit.keyring import KeyRing
 from audit.proof import MAGIC, Proven, check_receipt
 
 MAX_DEPTH = 32
@@ -35,10 +35,10 @@ def read_saved(text: str) -> Saved:
     return Saved(receipts, "".join(shown) if shown else None)
 
 
-def check_saved(text: str, key: VerifierKey) -> list[Proven]:
+def check_saved(text: str, ring: KeyRing) -> list[Proven]:
     """Verify every receipt in `text`, and that the text shown is the text committed to; BadProof, BadNote."""
     saved = read_saved(text)
-    proven = [check_receipt(receipt, key) for receipt in saved.receipts]
+    proven = [check_receipt(receipt, ring) for receipt in saved.receipts]
     for one in proven:
         if saved.shown is not None and _is_whole(one.leaf) and one.commits_to(saved.shown) is False:
             raise BadProof("the text in the response is not the text that the record commits to")

@@ -137,7 +137,7 @@ class Erase(Shape):
 
 
 class EpochAck(Shape):
-    """A writer has left the erased epoch."""
+    """From here on, no record of this log is under the erased epoch."""
 
     origin: Name
     subject: Digest
@@ -145,10 +145,11 @@ class EpochAck(Shape):
 
 
 class Pack(Shape):
-    """A compacted file of records start..end (end excluded)."""
+    """A compacted file of records start..end (end excluded). Of two packs of a range the higher generation holds."""
 
     start: Count
     end: Count
+    generation: Count
     bytes: Count
     sha256: Digest
 
@@ -163,18 +164,16 @@ class Prune(Shape):
 
 
 class Key(Shape):
-    """A key enters or leaves service."""
+    """A log's next signing key: the files after this record are signed with it."""
 
-    role: Literal["log", "content", "policy"]
-    action: Literal["add", "retire"]
+    role: Literal["log"]
     vkey: Name
 
 
 class Access(Shape):
-    """Somebody opened text or exported in bulk."""
+    """The subject opens text, of one request or in bulk; text = the reason."""
 
     about: Name | None
-    reason: Name
     records: Count
 
 
@@ -240,8 +239,20 @@ _SHAPES: Mapping[Kind, type[Shape]] = MappingProxyType(
 def validate(kind: Kind, fields: Mapping[str, Any]) -> dict[str, Any]:
     """`fields` in the kind's shape, defaults filled in; BadEntry names the first field that is wrong."""
     try:
-        return _SHAPES[kind].model_validate(dict(fields)).model_dump(mode="json")
+        return _SHAPES[kind].model_validate(dict(fields)).model_dump()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "fields"
-        raise BadEntry(f"{kind}.{where}: {first['msg']}") from None
+        raise _bad(kind, error) from None
+
+
+def require(kind: Kind, fields: Mapping[str, Any]) -> None:
+    """BadEntry unless stored `fields` have the kind's shape."""
+    try:
+        _SHAPES[kind].__pydantic_validator__.validate_python(fields)
+    except ValidationError as error:
+        raise _bad(kind, error) from None
+
+
+def _bad(kind: Kind, error: ValidationError) -> BadEntry:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "fields"
+    return BadEntry(f"{kind}.{where}: {first['msg']}")

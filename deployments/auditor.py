@@ -1,14 +1,12 @@
 """AuditLog: the one writer of one log. What waits is committed together; nothing is answered before it is durable."""
 
 import asyncio
-import contextlib
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
@@ -16,14 +14,14 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from audit import keys
+from audit.erasure import open_log
+from audit.erasure import settle as settle_erasures
 from audit.errors import AuditError, Unavailable
-from audit.log import Log
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
+from deployments.group_commit import GroupCommit, Results, Waiting, settle
 from deployments.ports import ServiceUnavailable
 
-T = TypeVar("T")
-Waiting = tuple[list[Entry], "asyncio.Future[list[Receipt | AuditError]]"]
 HEADS_EVERY_S = 60.0
 TICK_EVERY_S = 1.0
 
@@ -35,79 +33,69 @@ class AuditLog:
     """One replica, one log, one writing thread (group commit). A second writer is harmless: creation is exclusive."""
 
     def __init__(
-        self, root: str, keys_dir: str, interval_ms: int, siblings: list[DeploymentHandle] | None = None
+        self, root: str, name: str, keys_dir: str, interval_ms: int, siblings: list[DeploymentHandle] | None = None
     ) -> None:
-        self._log = Log.open(Path(root), keys.load(Path(keys_dir)))
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log")
-        self._interval = interval_ms / 1000
-        self._waiting: list[Waiting] = []
-        self._wake = asyncio.Event()
+        self._commits = GroupCommit(open_log(root, name, keys.load(Path(keys_dir))), interval_ms / 1000)
         self._siblings = siblings or []
-        self._heads_at = 0.0
-        self._loops = [asyncio.ensure_future(self._commit_loop()), asyncio.ensure_future(self._tick_loop())]
+        self._loops = [asyncio.ensure_future(each()) for each in (self._ticking, self._packing, self._pinning)]
 
-    async def append(self, entries: list[Entry]) -> list[Receipt | AuditError]:
+    async def append(self, entries: list[Entry]) -> Results:
         """Commit with whatever else waits; one result per entry, in order."""
-        done: asyncio.Future[list[Receipt | AuditError]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entries, done))
-        self._wake.set()
-        return await done
+        return await self._commits.append(entries)
 
     async def tag(self, tenant: str, subject: str) -> str:
         """Pseudonym of a subject in this log."""
-        return await self._run(lambda: self._log.tag(tenant, subject))
+        return await self._commits.run(lambda log: log.tag(tenant, subject))
 
     async def tail(self, start: int) -> list[dict[str, Any]]:
         """Leaves from `start` on."""
-        return await self._run(lambda: self._log.tail(start))
+        return await self._commits.run(lambda log: log.tail(start))
 
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         """Receipts of one request."""
-        return await self._run(lambda: self._log.receipts(request_id))
+        return await self._commits.run(lambda log: log.receipts(request_id))
 
     async def head(self) -> dict[str, Any]:
         """Origin, size and root of this log, for the control log to pin."""
-        return await self._run(self._log.head)
+        return await self._commits.run(lambda log: log.head())
+
+    async def checkpoint(self) -> str:
+        """The signed head (tlog-checkpoint)."""
+        return await self._commits.run(lambda log: log.checkpoint())
 
     async def check_health(self) -> None:
-        """A slow or full disk is no reason to restart the writer; a dead commit loop is."""
-        for loop in self._loops:
-            if loop.done():
-                raise RuntimeError("a loop of the log's writer ended")
+        """A slow or full disk is no reason to restart the writer; a dead loop is."""
+        if self._commits.ended or any(loop.done() for loop in self._loops):
+            raise RuntimeError("a loop of the log's writer ended")
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _ticking(self) -> None:
+        await self._for_ever(TICK_EVERY_S, self._tick)
 
-    async def _commit_loop(self) -> None:
+    async def _packing(self) -> None:
+        await self._once("sweep", self._commits.sweep)
+        await self._for_ever(TICK_EVERY_S, self._pack)
+
+    async def _pinning(self) -> None:
+        await self._for_ever(HEADS_EVERY_S if self._siblings else 3600.0, self._pin_heads)
+
+    async def _tick(self) -> None:
+        await self._commits.run(lambda log: (log.tick(time.time_ns() // 1000), settle_erasures(log)))
+
+    async def _pack(self) -> None:
+        while await self._commits.pack():
+            pass
+
+    async def _for_ever(self, every_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            batch, self._waiting = self._waiting, []
-            started = time.monotonic()
-            await self._commit(batch)
-            await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - started)))
+            await asyncio.sleep(every_s)
+            await self._once(work.__name__, work)
 
-    async def _commit(self, batch: list[Waiting]) -> None:
-        flat = [entry for entries, _ in batch for entry in entries]
-        results: list[Receipt | AuditError]
+    async def _once(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Upkeep that fails is tried again; appends go on, or refuse for their own reasons."""
         try:
-            results = list(await self._run(lambda: self._log.append(flat)))
+            await work()
         except AuditError as error:
-            logger.warning("append failed: %s", type(error).__name__)
-            results = [error] * len(flat)
-        except Exception as error:  # noqa: BLE001  an error nobody foresaw must refuse, not hang, and its text may quote a prompt
-            logger.error("append failed: %s", type(error).__name__)
-            results = [Unavailable(f"append failed: {type(error).__name__}")] * len(flat)
-        _settle(batch, results)
-
-    async def _tick_loop(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_EVERY_S)
-            with contextlib.suppress(AuditError):
-                await self._run(lambda: self._log.tick(time.time_ns() // 1000))
-            if self._siblings and time.monotonic() - self._heads_at > HEADS_EVERY_S:
-                self._heads_at = time.monotonic()
-                await self._pin_heads()
+            logger.warning("%s failed: %s", name, type(error).__name__)
 
     async def _pin_heads(self) -> None:
         for sibling in self._siblings:
@@ -130,7 +118,7 @@ class LogHandle:
 
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """See LogPort. A retry sends the same (request_id, seq), so nothing is logged twice."""
-        done: asyncio.Future[list[Receipt | AuditError]] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Results] = asyncio.get_running_loop().create_future()
         self._waiting.append((list(entries), done))
         if self._sender is None or self._sender.done():
             # In no request's context: Serve cancels what a request started when its client hangs up, and these
@@ -156,10 +144,14 @@ class LogHandle:
         """See LogPort."""
         return list(await self._call("receipts", request_id))
 
+    async def checkpoint(self) -> str:
+        """See LogPort."""
+        return str(await self._call("checkpoint"))
+
     async def _send(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            results: list[Receipt | AuditError]
+            results: Results
             flat = [entry for entries, _ in batch for entry in entries]
             try:
                 results = list(await self._call("append", flat))
@@ -167,7 +159,7 @@ class LogHandle:
                 results = [Unavailable(str(error))] * len(flat)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  whoever waits must be answered
                 results = [Unavailable(f"append failed: {type(error).__name__}")] * len(flat)
-            _settle(batch, results)
+            settle(batch, results)
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         """Call until it answers or the time is up; every method here may be repeated safely."""
@@ -183,12 +175,3 @@ class LogHandle:
                         await asyncio.sleep(0.25)
         except TimeoutError as error:
             raise ServiceUnavailable("log", f"no answer within {self._timeout:g} s") from error
-
-
-def _settle(batch: list[Waiting], results: list[Receipt | AuditError]) -> None:
-    """Give every caller the results of its own entries."""
-    at = 0
-    for entries, done in batch:
-        if not done.done():
-            done.set_result(results[at : at + len(entries)])
-        at += len(entries)

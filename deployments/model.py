@@ -12,8 +12,9 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from audit.checkpoint import VerifierKey
+from audit.keyring import read_ring
 from audit.proof import check_receipt
+from audit.store import open_store, to_address
 from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.generation import Engine, Piece, Sampling
@@ -32,11 +33,11 @@ class Model:
     """One engine per replica. Ready only after the files, the promotion record and its receipt agree."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, models: str, name: str, control: DeploymentHandle, vkey: str
+        self, models: str, name: str, control: DeploymentHandle, root: str
     ) -> None:
         folder = embedded.find(Path(models), name)
         await asyncio.to_thread(folder.check)
-        await _require_promotion(LogHandle(control, START_TIMEOUT_S), folder, Path(vkey))
+        await _require_promotion(LogHandle(control, START_TIMEOUT_S), folder, root)
         self._engine: Engine = await asyncio.to_thread(_load, folder.path)
         self._digest = folder.digest
 
@@ -73,8 +74,8 @@ class RemoteModel:
             response.cancel()
 
 
-async def _require_promotion(control: LogHandle, folder: embedded.ModelFolder, vkey: Path) -> None:
-    """Find the newest promotion of this name in the control log and check its receipt with the public key alone."""
+async def _require_promotion(control: LogHandle, folder: embedded.ModelFolder, root: str) -> None:
+    """Find the newest promotion of this name in the control log and check its receipt with the public keys alone."""
     start, newest = 0, None
     while leaves := await control.tail(start):
         start += len(leaves)
@@ -83,11 +84,11 @@ async def _require_promotion(control: LogHandle, folder: embedded.ModelFolder, v
     if newest is None or newest["fields"]["model_digest"] != folder.digest:
         raise NotPromoted(f"model {folder.name}: no promotion record names digest {folder.digest}")
     receipts: list[dict[str, Any]] = await control.receipts(newest["request_id"])
-    await asyncio.to_thread(_check_receipt, receipts[0]["proof"], vkey)
+    await asyncio.to_thread(_check_receipt, receipts[0]["proof"], root)
 
 
-def _check_receipt(proof: str, vkey: Path) -> None:
-    check_receipt(proof, VerifierKey.parse(vkey.read_text()))
+def _check_receipt(proof: str, root: str) -> None:
+    check_receipt(proof, read_ring(open_store(to_address(root))))
 
 
 def _load(folder: Path) -> Engine:

@@ -43,3 +43,7 @@ class LogPort(Protocol):
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         """Receipts of one request's records, each with kind, seq and subject tag."""
         ...
+
+    async def checkpoint(self) -> str:
+        """The log's signed head (tlog-checkpoint), for whoever keeps heads outside."""
+        ...

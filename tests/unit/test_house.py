@@ -53,7 +53,7 @@ def test_every_command_of_the_readme_answers_help(module: str) -> None:
 
 
 def test_every_environment_setting_is_in_the_readme() -> None:
-    read = set(re.findall(r'"(PRECEPTOR_[A-Z]+)"', (ROOT / "app" / "settings.py").read_text()))
+    read = set(re.findall(r'"(PRECEPTOR_[A-Z_]+)"', (ROOT / "app" / "settings.py").read_text()))
     assert read
     assert {name for name in read if name not in README} == set()
 

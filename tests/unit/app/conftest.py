@@ -65,6 +65,9 @@ class LocalLog:
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         return self.log.receipts(request_id)
 
+    async def checkpoint(self) -> str:
+        return self.log.checkpoint()
+
 
 class ScriptedModel:
     """Says its text in small pieces; remembers what it was asked, and whether it was stopped."""

@@ -7,9 +7,8 @@ import pytest
 
 from app.auth import Role
 from app.settings import Limits
-from audit import views
-from audit.checkpoint import VerifierKey
-from audit.keys import SubjectKeys
+from audit import query
+from audit.keyring import KeyRing
 from audit.proof import check_receipt
 from deployments.generation import Piece
 from deployments.ports import ServiceUnavailable
@@ -17,11 +16,11 @@ from deployments.ports import ServiceUnavailable
 
 def proven(world, receipt: str) -> dict:
     """The leaf that a receipt proves with the public key alone."""
-    return check_receipt(receipt, VerifierKey.parse((world.root / "log.vkey").read_text())).leaf
+    return check_receipt(receipt, KeyRing.parse((world.root / "log.vkey").read_text())).leaf
 
 
 def rows(world, *, with_keys: bool = True) -> list[dict]:
-    return views.exchanges(world.root, SubjectKeys.load(world.keys_dir) if with_keys else None).to_pylist()
+    return query.query(world.root, "from exchanges", world.keys_dir if with_keys else None).to_pylist()
 
 
 def events(body: str) -> list[dict]:

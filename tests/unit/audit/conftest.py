@@ -1,46 +1,81 @@
-"""Real logs in a temporary folder, and entries to put into them."""
+"""Real logs in a temporary folder or in an object store, and entries to put into them."""
 
 import contextlib
 import io
 import json
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from audit import init, keys, verify
 from audit.log import Log
 from audit.record import Entry, Kind
+from audit.store import LocalStore, ObjectStore, join_address, open_store
 
 LATER_US = 4_000_000_000_000_000
+BUCKET = "preceptor-test"
 ALLOWED = {"action": "ALLOW", "category": None, "score_ppm": 1000}
 DIGESTS = {name: name[0] * 64 for name in ("model_digest", "guard_digest", "policy_digest", "terms_digest")}
 
 
 @dataclass
 class World:
-    """One root with a control and an exchange log."""
+    """One root with a control and an exchange log: a folder below `home`, or a URL. The keys lie in `home`."""
 
     home: Path
+    url: str | None = None
+
+    @property
+    def address(self) -> str | Path:
+        return self.url or self.home / "audit"
 
     @property
     def root(self) -> Path:
+        assert self.url is None, "this root is no folder"
         return self.home / "audit"
+
+    @property
+    def store(self) -> LocalStore | ObjectStore:
+        return open_store(self.address)
 
     @property
     def keys(self) -> keys.Keys:
         return keys.load(self.home / "keys")
 
     def open(self, name: str = "exchange-0", **more: Any) -> Log:
-        return Log.open(self.root / name, self.keys, **more)
+        return Log.open(join_address(self.address, name), self.keys, **more)
 
     def segments(self, name: str = "exchange-0") -> list[Path]:
         return sorted((self.root / name / "seg").iterdir())
 
+    def names(self, folder: str) -> list[str]:
+        """Files of a folder of the root, such as `exchange-0/pack`."""
+        return self.store.names(folder)
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the root, hidden ones too, by its name."""
+        if self.url is None:
+            found = [path for path in self.root.rglob("*") if path.is_file()]
+            return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
+        import obstore
+
+        listed = [item["path"] for batch in obstore.list(self.store._bucket) for item in batch]
+        return {name: bytes(self.store.read(name)) for name in listed}
+
+    def put(self, name: str, data: bytes) -> None:
+        """What nobody but a test does: put other bytes into a file's place."""
+        self.store.delete(name)
+        assert self.store.create(name, data)
+
     def verify(self, *arguments: Any) -> tuple[int, dict[str, Any]]:
         """Exit code and report of the command, which never raises."""
-        given = [str(argument) for argument in arguments] or [str(self.root)]
+        given = [str(argument) for argument in arguments] or [str(self.address)]
         with contextlib.redirect_stdout(io.StringIO()) as out:
             code = verify.main(given)
         return code, json.loads(out.getvalue())
@@ -70,7 +105,68 @@ class World:
         return [self.request(request_id), *windows, self.answer(request_id, len(pieces), "".join(pieces))]
 
 
+@dataclass
+class S3:
+    """moto's S3 server, one request at a time: it looks for an object and stores it in two steps.
+
+    `meddle`, if set, answers in its place: it gets the request and what carries it out.
+    """
+
+    app: Callable[..., Any]
+    port: int = 0
+    meddle: Callable[[dict[str, Any], Callable[[], Any], Any], Any] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        with self._lock:
+            if self.meddle is None:
+                return list(self.app(environ, start_response))
+            return self.meddle(environ, lambda: list(self.app(environ, start_response)), start_response)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, *_: Any) -> None:
+            pass
+
+    app = S3(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    app.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    httpx.put(f"http://127.0.0.1:{app.port}/{BUCKET}", trust_env=False).raise_for_status()
+    yield app
+    server.shutdown()
+    thread.join()
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    init.begin(tmp_path / "audit", tmp_path / "keys", "test", 1)
-    return World(tmp_path)
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """The server, and the environment in which an object store is found there."""
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_server.port}", "AWS_ALLOW_HTTP": "true", "NO_PROXY": "127.0.0.1",
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield s3_server
+    s3_server.meddle = None
+
+
+@pytest.fixture
+def url(s3: S3) -> str:
+    """An empty place in a bucket."""
+    return f"s3://{BUCKET}/{uuid4()}/audit"
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    """A root that has begun: in a folder, or where the test is parametrized with "s3", in a bucket."""
+    where = getattr(request, "param", "local")
+    made = World(tmp_path, None if where == "local" else request.getfixturevalue("url"))
+    init.begin(made.address, tmp_path / "keys", "test", 1)
+    return made

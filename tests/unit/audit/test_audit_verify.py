@@ -11,7 +11,9 @@ import pytest
 from audit import keys, segment
 from audit.errors import BadSegment
 from audit.folder import LogFolder
+from audit.keyring import KeyRing
 from audit.merkle import Frontier
+from audit.store import LocalStore
 from audit.segment import Row, decode, encode
 
 
@@ -26,6 +28,10 @@ def filled(world):
 
     control.append([Entry.operational(Kind.head, log.head())])
     return world
+
+
+def ring_of(world) -> KeyRing:
+    return KeyRing((LogFolder(LocalStore(world.root / "exchange-0")).key(),))
 
 
 def flip(data: bytes, bit: int) -> bytes:
@@ -44,7 +50,7 @@ def test_a_good_root_is_valid_and_says_what_it_cannot_know(filled):
 
 
 def test_every_bit_of_a_segment_counts(filled):
-    key = LogFolder(filled.root / "exchange-0").key()
+    key = ring_of(filled)
     data = filled.segments()[0].read_bytes()
     for bit in range(len(data) * 8):
         with pytest.raises(BadSegment):
@@ -146,7 +152,7 @@ def test_a_removed_or_added_log_is_caught(filled):
 def test_a_log_signed_again_with_another_key_is_caught(filled, tmp_path):
     stranger = keys.create(tmp_path / "stranger")
     path = filled.segments()[-1]
-    good = decode(path.read_bytes(), LogFolder(filled.root / "exchange-0").key(), int(path.stem))
+    good = decode(path.read_bytes(), ring_of(filled), int(path.stem))
     path.write_bytes(encode(good.head.origin, good.before, good.rows, stranger.signer))
     assert filled.verify()[0] == 1
 
@@ -154,7 +160,7 @@ def test_a_log_signed_again_with_another_key_is_caught(filled, tmp_path):
 @pytest.mark.parametrize("how", ["content", "other_content", "column", "index", "frontier", "json", "time", "seal"])
 def test_even_the_signer_must_keep_the_rules(filled, how, monkeypatch):
     path = filled.segments()[-1]
-    good = decode(path.read_bytes(), LogFolder(filled.root / "exchange-0").key(), int(path.stem))
+    good = decode(path.read_bytes(), ring_of(filled), int(path.stem))
     rows, before = list(good.rows), good.before
     leaf = rows[0].leaf
     if how == "content":
