@@ -1,15 +1,23 @@
-"""The only way to text: `open` decrypts one request's records, after an `access` record says who did it and why."""
+"""The only way to text: `open` decrypts one request's records, after an `access` record says who did it and why.
+
+    python -m audit.content ROOT REQUEST_ID --keys DIR --reader NAME --reason TEXT
+
+Exit 0 opened, 1 no such request, 2 could not, and then nothing was shown.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pyarrow.compute as pc
 
-from audit import keys
+from audit import keys, pipe
 from audit.erasure import open_log
 from audit.errors import AuditError
 from audit.folder import CONTROL, log_names
@@ -17,8 +25,8 @@ from audit.keys import SubjectKeys
 from audit.log import Log
 from audit.reader import Stored
 from audit.record import Entry, Kind
-from audit.seal import RecordId, open_cell
-from audit.store import open_store
+from audit.seal import text_of
+from audit.store import open_store, to_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +60,6 @@ def record_access(
             raise result
 
 
-def text_of(leaf: dict[str, Any], cell: bytes | None, subjects: SubjectKeys) -> str | None:
-    """The text in a record's cell; None without a cell or once the key is gone. Unproven if it is not the leaf's."""
-    if cell is None or leaf["content"] is None or leaf["subject"] is None:
-        return None
-    key = subjects.by_tag(leaf["tenant"], leaf["subject"])
-    if key is None:
-        return None
-    record = RecordId(leaf["origin"], leaf["request_id"], leaf["seq"], leaf["kind"])
-    return open_cell(record, key, cell, leaf["content"]["commit"])
-
-
 def _records(log: Log, request_id: str) -> list[Stored]:
     """A request's records; those that were just written are remembered, older ones are found by their time."""
     reader, indexes = log.memory.reader, log.memory.recent.indexes(request_id)
@@ -80,3 +77,25 @@ def _text(one: Stored, subjects: SubjectKeys) -> Text:
             cell = rows.read_row_group(number, ["content"])["content"][at].as_py()
             return Text(one.leaf["kind"], one.leaf["seq"], text_of(one.leaf, cell, subjects))
     return Text(one.leaf["kind"], one.leaf["seq"], None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit 0 opened, 1 no such request, 2 could not."""
+    parser = argparse.ArgumentParser(prog="python -m audit.content", description="Open the text of one request.")
+    parser.add_argument("root", type=to_address, metavar="ROOT", help="folder or object store URL of the logs")
+    parser.add_argument("request_id", metavar="REQUEST_ID")
+    parser.add_argument("--keys", type=Path, required=True, metavar="DIR", help="key folder")
+    parser.add_argument("--reader", required=True, help="who opens it; kept under that person's key")
+    parser.add_argument("--reason", required=True, help="why; kept likewise")
+    given = parser.parse_args(arguments)
+    try:
+        texts = open(given.root, given.keys, given.request_id, reader=given.reader, reason=given.reason)
+    except AuditError as error:
+        print(f"not opened: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps([asdict(text) for text in texts], ensure_ascii=False))
+    return 0 if texts else 1
+
+
+if __name__ == "__main__":
+    sys.exit(pipe.run(main))

@@ -31,7 +31,7 @@ from audit.recent import Recent
 from audit.record import Entry, Kind
 from audit.segment import Leaf, Row
 from audit.state import NEVER, State
-from audit.store import open_store, split_address
+from audit.store import Store, open_store, split_address
 
 __all__ = ["Log", "Receipt"]
 
@@ -66,7 +66,8 @@ class _Plan:
 class Log:
     """Appends, and answers what only the writer can answer quickly. Raises AuditError and nothing else."""
 
-    def __init__(self, memory: Memory, keys: Keys, clock: Callable[[], int] = now_us) -> None:
+    def __init__(self, root: Store, memory: Memory, keys: Keys, clock: Callable[[], int] = now_us) -> None:
+        self.root = root
         self.memory = memory
         self.keys = keys
         self._clock = clock
@@ -92,8 +93,8 @@ class Log:
             keys.subjects.finish_erasures()
         if pinned is not None:
             memory.require(pinned)
-        log = cls(memory, keys, clock)
-        log._signer()
+        log = cls(store, memory, keys, clock)
+        log.signer()
         return log
 
     @classmethod
@@ -102,7 +103,7 @@ class Log:
         folder, ring = LogFolder(open_store(address)), KeyRing((key,))
         with available():
             folder.begin(key)
-        log = cls(Memory(LogReader(folder, ring), lambda: ring), keys)
+        log = cls(open_store(split_address(address)[0]), Memory(LogReader(folder, ring), lambda: ring), keys)
         log.append([Entry(Kind.genesis, "genesis", 0, "", "", {"format": 1, "name": name}, actor="operator")])
         return log
 
@@ -124,6 +125,10 @@ class Log:
         """Origin, size and root, in the shape of a `head` record."""
         return {"origin": self.origin, "size": self.size, "root": b64(self.memory.end.frontier.root())}
 
+    def signer(self) -> Ed25519PrivateKey:
+        """The private half of the key in force; BadKeys. A newer one may not be durable before a record names it."""
+        return self.keys.signer_of(self.memory.reader.ring.keys[self.memory.end.key or 0].public)
+
     def tag(self, tenant: str, subject: str) -> str:
         """What leaves say instead of this subject; its key is durable when this returns."""
         self.keys.subjects.erasures()
@@ -144,12 +149,14 @@ class Log:
     def tick(self, now_us: int) -> list[Receipt | AuditError]:
         """Close what is past its deadline; give a sign of life after a minute of silence."""
         self.memory.adopt()
-        drafts: list[Draft | AuditError] = [
-            draft_interruption(self.origin, exchange) for exchange in self.memory.recent.overdue(now_us)
-        ]
-        if not drafts and now_us - self.memory.end.ts >= IDLE_US:
-            drafts = [self._draft(Entry.operational(Kind.tick, {"counts": {}}))]
-        return self._commit(lambda: drafts) if drafts else []
+
+        def due() -> Drafts:
+            erased, overdue = self.keys.subjects.erasures(), list(self.memory.recent.overdue(now_us))
+            if not overdue and now_us - self.memory.end.ts >= IDLE_US:
+                return [self._draft(Entry.operational(Kind.tick, {"counts": {}}))]
+            return [draft_interruption(self.origin, exchange, erased) for exchange in overdue]
+
+        return self._commit(due)
 
     def tail(self, start: int, limit: int = 1000) -> list[dict[str, Any]]:
         """Leaves from index `start` on, at most `limit`, also those that another writer appended."""
@@ -233,7 +240,7 @@ class Log:
         return plan
 
     def _publish(self, plan: _Plan) -> bool:
-        data = segment.encode(self.origin, self.memory.end.frontier, plan.rows, self._signer(), plan.leaves)
+        data = segment.encode(self.origin, self.memory.end.frontier, plan.rows, self.signer(), plan.leaves)
         checked = segment.decode(data, self.memory.reader.ring, self.size)
         follow(self.memory.end, summary_of(checked), self.memory.reader.ring)
         with available():
@@ -261,10 +268,6 @@ class Log:
 
     def _stored(self, index: int) -> Stored:
         return next(self.memory.reader.stored(index))
-
-    def _signer(self) -> Ed25519PrivateKey:
-        """The private half of the key in force; BadKeys."""
-        return self.keys.signer_of(self.memory.reader.ring.keys[self.memory.end.key or 0].public)
 
     def _state(self, drafts: Drafts) -> State | None:
         """Only drafts with a condition need to know what state the log is in."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from audit.errors import AuditError
 from audit.keys import SubjectKeys
-from audit.seal import RecordId, open_cell
+from audit.seal import text_of
 
 
 @dataclass(slots=True)
@@ -34,11 +34,8 @@ class Opener:
         if stored is None or cell is None:
             return None
         leaf: dict[str, Any] = orjson.loads(stored)
-        key = self.keys.by_tag(leaf["tenant"], leaf["subject"])
-        if key is None:
-            return None
-        record = RecordId(leaf["origin"], leaf["request_id"], leaf["seq"], leaf["kind"])
-        text = open_cell(record, key, cell, leaf["content"]["commit"])
-        self.records.add((record.origin, leaf["idx"]))
-        self.requests.add(record.request_id)
+        text = text_of(leaf, cell, self.keys)
+        if text is not None:
+            self.records.add((leaf["origin"], leaf["idx"]))
+            self.requests.add(leaf["request_id"])
         return text

@@ -31,6 +31,7 @@ def rotate(root: str | Path, keys: Keys) -> KeyRing:
     try:
         logs = [open_log(root, name, keys) for name in log_names(store)]
         ring = read_ring(store)
+        store.settle("")  # a rotation that failed may have left a chain that is not durable
         if all(log.memory.end.key == len(ring.keys) - 1 for log in logs):
             ring = _extend(store, ring, keys)
     except (OSError, BadNote) as error:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from audit.errors import Unproven
 from audit.record import canonical
-from audit.subjects import NONCE_BYTES, SubjectKey
+from audit.subjects import NONCE_BYTES, SubjectKey, SubjectKeys
 
 SALT_BYTES = 32
 
@@ -87,3 +87,14 @@ def open_cell(record: RecordId, key: SubjectKey, cell: bytes, commit: str) -> st
         return plain[SALT_BYTES:].decode()
     except (InvalidTag, ValueError) as error:
         raise Unproven("content cell does not open") from error
+
+
+def text_of(leaf: dict[str, Any], cell: bytes | None, subjects: SubjectKeys) -> str | None:
+    """The text in a record's cell; None without a cell or once the key is gone. Unproven if it is not the leaf's."""
+    if cell is None or leaf["content"] is None or leaf["subject"] is None:
+        return None
+    key = subjects.by_tag(leaf["tenant"], leaf["subject"])
+    if key is None:
+        return None
+    record = RecordId(leaf["origin"], leaf["request_id"], leaf["seq"], leaf["kind"])
+    return open_cell(record, key, cell, leaf["content"]["commit"])

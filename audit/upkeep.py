@@ -16,6 +16,7 @@ from audit.folder import File
 from audit.log import Log
 from audit.memory import RECENT_RECORDS, available
 from audit.pack import check_pack, encode_pack, erasures_applied, holds_content_of
+from audit.pins import recorded_erasures
 from audit.record import Entry, Kind
 from audit.segment import Opened, open_file
 
@@ -41,6 +42,7 @@ class Upkeep:
     log: Log
     _clean: dict[File, int] = field(default_factory=dict)
     _full: set[File] = field(default_factory=set)
+    _erased: frozenset[str] = frozenset()
 
     def plan(self) -> list[File]:
         """A run of neighbouring files to merge into one; empty when there is nothing to do."""
@@ -49,16 +51,14 @@ class Upkeep:
     def build(self, run: Sequence[File]) -> Built | None:
         """Merge a run, read it back, publish it; None if its first file leaves no room. BadSegment, Unavailable."""
         folder, ring = self.log.memory.reader.folder, self.log.memory.reader.ring
-        erased = self.log.keys.subjects.erasures()
-        tags, applied = frozenset(erased), len(erased)
+        tags = self._erasures()
         with available():
             sources = _bounded([open_file(folder.read(file), ring, file.start) for file in run])
             if len(sources) == 1 < len(run) and run[0].is_pack:
                 self._full.add(run[0])
                 return None
             run = run[: len(sources)]
-            signer = self.log.keys.signer_of(ring.keys[-1].public)
-            data = encode_pack(sources, tags, applied, signer)
+            data = encode_pack(sources, tags, len(tags), self.log.signer())
             check_pack(data, ring, sources, tags)
             file = File(run[0].start, sources[-1].head.size, _generation(run))
             while not folder.create(file, data) and bytes(folder.read(file)) != data:
@@ -100,7 +100,7 @@ class Upkeep:
 
         A segment goes with all loose ones before it, for their names are freed in order. The last file stays.
         """
-        erased, reader = self.log.keys.subjects.erasures(), self.log.memory.reader
+        erased, reader = self._erasures(), self.log.memory.reader
         run: list[File] = []
         for file in reader.files[:-1] if erased else ():
             run = [file] if file.is_pack else [*(one for one in run if not one.is_pack), file]
@@ -112,6 +112,14 @@ class Upkeep:
                 return run
             self._clean[file] = len(erased)
         return []
+
+    def _erasures(self) -> frozenset[str]:
+        """Tags whose content packs drop: a verifier takes it for damage before the control log records the erasure."""
+        marked = self.log.keys.subjects.erasures().keys()
+        if not marked <= self._erased:
+            with available():
+                self._erased |= recorded_erasures(self.log.root)
+        return self._erased
 
 
 def run_once(upkeep: Upkeep, run: Sequence[File]) -> bool:
@@ -137,24 +145,31 @@ def pack_all(log: Log) -> int:
 
 
 def plan_run(files: Sequence[File], size: int, full: Collection[File] = ()) -> list[File]:
-    """The first run that is due, lowest tier first. The last file is never part of one, nor are `full` packs."""
+    """The first run that is due, lowest tier first. The last file is never part of one, nor are `full` packs.
+
+    Commits from before the newest records are merged apart from those, for a start reads the newest.
+    """
     ends = [file.start for file in files[1:]]
     old = max(0, size - RECENT_RECORDS)
     for tier, threshold in enumerate(TIERS):
         run: list[File] = []
         for file, end in zip(files, ends, strict=False):
             fits = _tier(file, end) == tier and (tier == 0 or end <= old) and file not in full
-            if fits:
-                run.append(file)
-            if run and (not fits or file == files[-2] or len(run) == MAX_RUN):
-                if _is_due(run, run[-1].end or end, threshold):
-                    return run
+            if (not fits or file.start <= old < end) and _is_due(run, file.start, threshold):
+                return run
+            if not fits:
                 run = []
+                continue
+            run.append(file)
+            if len(run) == MAX_RUN:
+                return run
+        if _is_due(run, files[-1].start, threshold):
+            return run
     return []
 
 
 def _is_due(run: Sequence[File], end: int, threshold: int) -> bool:
-    return len(run) > 1 and (end - run[0].start >= threshold or len(run) == MAX_RUN)
+    return len(run) > 1 and end - run[0].start >= threshold
 
 
 def _tier(file: File, end: int) -> int:

@@ -6,7 +6,7 @@ Files are checked one by one, in any order and anywhere (`check_file`); how they
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from audit.chain import summarise
@@ -19,7 +19,7 @@ from audit.segment import Leaf
 from audit.store import Store, join_address, open_store
 from audit.walk import Broken, Claims, Moved, Result, Verified, Walk
 
-TRIES = 8  # of a log whose files are packed away while they are read
+TRIES = 1000  # of a log whose files are packed away while they are read
 Spread = Callable[[Callable[["Task"], "Result"], list["Task"]], Iterable["Result"]]
 
 
@@ -92,38 +92,69 @@ def _root_ring(root: Store, given: KeyRing | None) -> KeyRing:
 def _verify_log(address: Any, name: str, ring: KeyRing, claims: Claims, spread: Spread) -> Verified:
     folder = LogFolder(open_store(join_address(address, name)))
     _check_key(folder, name, ring.keys[0])
-    ignored: set[File] = set()
-    for _ in range(TRIES):
+    return _LogCheck(str(join_address(address, name)), name, folder, ring, claims, spread).run()
+
+
+@dataclass(slots=True)
+class _LogCheck:
+    """One log, which may be written and packed meanwhile: what was checked of it is not checked again."""
+
+    address: str
+    name: str
+    folder: LogFolder
+    ring: KeyRing
+    claims: Claims
+    spread: Spread
+    found: list[File] = field(default_factory=list)
+    known: dict[File, Result] = field(default_factory=dict)
+    ignored: set[File] = field(default_factory=set)
+
+    def run(self) -> Verified:
+        """Broken at the first fault."""
+        for _ in range(TRIES):
+            try:
+                return self._walk()
+            except Moved:
+                continue
+            except Broken:
+                # a pack that nobody had named may have got its record, and what it replaces may be gone
+                if not self.ignored or set(self.found) <= set(self.folder.files()):
+                    raise
+                self.ignored.clear()
+        raise Broken(f"{self.name}/seg", None, "files vanish while they are read")
+
+    def _walk(self) -> Verified:
         try:
-            return _walk(address, name, folder, ring, claims, spread, ignored)
-        except Moved:
-            continue
-    raise Broken(f"{name}/seg", None, "files vanish while they are read")
+            self.found = self.folder.files()
+        except BadSegment as error:
+            raise Broken(f"{self.name}/{error.reason.partition(':')[0]}", None, str(error)) from error
+        files, wanted = cover(self.found, self.ignored), self.claims.of(self.ring.name)
+        if not files:
+            raise Broken(f"{self.name}/seg", None, "log is empty")
+        others = [file for file in self.found if file not in files]
+        new = (task for task in self._tasks(files, others, sorted(wanted)) if task.file not in self.known)
+        results = iter(self.spread(check_file, list(new)))
+        walk = Walk(self.name, self.ring, wanted, pruned=files[0].start)
+        for file in [*files, *others]:
+            result = self.known.get(file) or self._next(results)
+            if file in files:
+                walk.take(result)
+        return walk.finish(self.claims, self.ignored)
 
-
-def _walk(
-    address: Any, name: str, folder: LogFolder, ring: KeyRing, claims: Claims, spread: Spread, ignored: set[File]
-) -> Verified:  # fmt: skip
-    try:
-        found = folder.files()
-    except BadSegment as error:
-        raise Broken(f"{name}/{error.reason.partition(':')[0]}", None, str(error)) from error
-    files, wanted = cover(found, ignored), claims.of(ring.name)
-    if not files:
-        raise Broken(f"{name}/seg", None, "log is empty")
-    log_address, text, sizes = str(join_address(address, name)), str(_named_as(ring)), tuple(sorted(wanted))
-    tasks = [
-        Task(log_address, file, text, ring.name, _within(sizes, file, after))
-        for file, after in zip(files, [*files[1:], None], strict=True)
-    ]
-    tasks += [Task(log_address, file, text, ring.name, ()) for file in found if file not in files]
-    walk = Walk(name, ring, wanted, pruned=files[0].start)
-    for number, result in enumerate(spread(check_file, tasks)):
+    def _next(self, results: Iterator[Result]) -> Result:
+        result = next(results)
         if result.fault is not None:
-            raise Broken(f"{name}/{result.file.name}", *result.fault)
-        if number < len(files):
-            walk.take(result)
-    return walk.finish(claims, ignored)
+            raise Broken(f"{self.name}/{result.file.name}", *result.fault)
+        if result.summary is not None:
+            self.known[result.file] = result
+        return result
+
+    def _tasks(self, files: list[File], others: list[File], sizes: list[int]) -> Iterator[Task]:
+        ring = str(_named_as(self.ring))
+        for file, after in zip(files, [*files[1:], None], strict=True):
+            yield Task(self.address, file, ring, self.ring.name, _within(sizes, file, after))
+        for file in others:
+            yield Task(self.address, file, ring, self.ring.name, ())
 
 
 def _named_as(ring: KeyRing) -> KeyRing:
@@ -131,7 +162,7 @@ def _named_as(ring: KeyRing) -> KeyRing:
     return ring.sibling(f"{ring.keys[0].family}/{CONTROL}")
 
 
-def _within(sizes: tuple[int, ...], file: File, after: File | None) -> tuple[int, ...]:
+def _within(sizes: list[int], file: File, after: File | None) -> tuple[int, ...]:
     return tuple(size for size in sizes if file.start < size and (after is None or size <= after.start))
 
 

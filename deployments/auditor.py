@@ -76,7 +76,9 @@ class AuditLog:
         await self._for_ever(TICK_EVERY_S, self._pack)
 
     async def _pinning(self) -> None:
-        await self._for_ever(HEADS_EVERY_S if self._siblings else 3600.0, self._pin_heads)
+        await asyncio.sleep(TICK_EVERY_S)
+        await self._once("pin", self._pin_heads)
+        await self._for_ever(HEADS_EVERY_S, self._pin_heads)
 
     async def _tick(self) -> None:
         await self._commits.run(lambda log: (log.tick(time.time_ns() // 1000), settle_erasures(log)))

@@ -14,6 +14,7 @@ from audit.folder import LogFolder
 from audit.keyring import KeyRing
 from audit.merkle import Frontier
 from audit.store import LocalStore
+from audit.upkeep import pack_all
 from audit.segment import Row, decode, encode
 
 
@@ -190,22 +191,29 @@ def test_even_the_signer_must_keep_the_rules(filled, how, monkeypatch):
     assert (code, report["first_bad"]["file"]) == (1, f"exchange-0/seg/{path.name}")
 
 
-def test_a_log_that_is_being_written_is_valid(filled):
+def test_a_log_that_is_being_written_and_packed_is_valid(filled):
     stop, log = threading.Event(), filled.open()
+    packs = []
 
     def write():
         count = 0
         while not stop.is_set():
-            log.append([filled.request(f"w{count}")])
+            log.append([filled.request(f"w{count}-{n}") for n in range(80)])
             count += 1
+            packs.append(pack_all(log))
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert {filled.verify()[0] for _ in range(5)} == {0}
+        codes = [filled.verify()[0]]
+        while sum(packs) < 4 and writer.is_alive():
+            codes.append(filled.verify()[0])
     finally:
         stop.set()
         writer.join()
+    assert set(codes) == {0}
+    assert len(codes) > 3
+    assert sum(packs) >= 4
 
 
 def test_nothing_to_verify_is_not_valid(filled, tmp_path, capsys):
