@@ -28,7 +28,7 @@ def _log(settings: Settings, name: str, siblings: list[Application] | None = Non
     # serve.yaml names the logs of a laptop; these hold for however many there are
     writer = AuditLog.options(  # type: ignore[attr-defined]
         name=f"AuditLog-{name}", num_replicas=1, max_ongoing_requests=1024, max_queued_requests=4096,
-        health_check_period_s=5, health_check_timeout_s=30, graceful_shutdown_wait_loop_s=1,
+        max_surge_percent=100, health_check_period_s=2, health_check_timeout_s=30, graceful_shutdown_wait_loop_s=1,
         graceful_shutdown_timeout_s=10, ray_actor_options={"num_cpus": 0.05},
     )  # fmt: skip
     return writer.bind(str(settings.audit), name, str(settings.keys), settings.commit_interval_ms, siblings or [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,10 +48,13 @@ def draft_entry(origin: str, entry: Entry, subjects: SubjectKeys) -> Draft:
     return Draft(said | {"content": sealed.leaf}, sealed.cell, entry.if_last, sealed.salt)
 
 
-def draft_interruption(origin: str, exchange: Exchange) -> Draft:
-    """The closing record that the writer adds to an exchange past its deadline; its cause is unknown here."""
+def draft_interruption(origin: str, exchange: Exchange, erased: Collection[str]) -> Draft:
+    """The closing record that the writer adds to an exchange past its deadline; its cause is unknown here.
+
+    It names nobody whose tag was erased since: a log has left their epoch.
+    """
     said = _said(origin, Kind.interrupted, exchange.request_id, exchange.seq, exchange.tenant, "log")
-    said["subject"] = exchange.subject
+    said["subject"] = None if exchange.subject in erased else exchange.subject
     said["fields"] = {"cause": "unknown", "windows": exchange.windows}
     return Draft(said)
 

@@ -50,6 +50,7 @@ def settle(log: Log) -> int:
     erasures = log.keys.subjects.erasures()
     if not erasures:
         return 0
+    log.keys.subjects.finish_erasures()
     log.memory.adopt()
     state, control = log.memory.state(), log.origin.endswith(f"/{CONTROL}")
     entries: list[Entry] = []

@@ -54,10 +54,16 @@ class LogFolder:
         return read_ring(self.store, FOUNDING).keys[0]
 
     def files(self) -> list[File]:
-        """All files there are; BadSegment for one that does not belong."""
+        """All files there are; BadSegment for one that does not belong.
+
+        Listing is no snapshot. Segments come first: a pack is there before they go. Packs come until two lists agree:
+        one that is replaced while it is listed might be missed together with its successor.
+        """
         found = [File(int(match[1])) for match in _matches("seg", _SEGMENT, self.store.names("seg"))]
-        packs = _matches("pack", _PACK, self.store.names("pack"))
-        found += [File(int(match[1]), int(match[2]), int(match[3])) for match in packs]
+        packs = self.store.names("pack")
+        while packs != (packs := self.store.names("pack")):
+            continue
+        found += [File(*map(int, match.groups())) for match in _matches("pack", _PACK, packs)]
         return sorted(found, key=lambda file: (file.start, file.end or 0, file.generation))
 
     def read(self, file: File) -> pa.Buffer:

@@ -39,11 +39,11 @@ def begin(root: str | Path, keys_dir: Path, name: str, exchange_logs: int, found
         raise BadEntry(f"exchange logs: expected 1 to {MAX_EXCHANGE_LOGS}, got {exchange_logs}")
     try:
         _require_empty(root)
+        open_store(root).prove_exclusive()
         plan = _Plan(keys.create(keys_dir), name, exchange_logs, founding)
         if isinstance(open_store(root), LocalStore):
             _begin_local(Path(root), plan)
         else:
-            open_store(root).prove_exclusive()
             _build(root, plan)
     except OSError as error:
         raise Unavailable(f"cannot begin the logs: {error.strerror}") from error

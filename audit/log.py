@@ -20,7 +20,7 @@ from audit import segment
 from audit.chain import follow, summary_of
 from audit.checkpoint import Checkpoint, VerifierKey, b64
 from audit.draft import Draft, draft_entry, draft_interruption
-from audit.errors import AuditError, BadNote, BadRoot, NotLast, Unavailable
+from audit.errors import AuditError, BadNote, BadRoot, BadSegment, NotLast, Unavailable
 from audit.folder import File, LogFolder, ring_of
 from audit.keyring import KeyRing
 from audit.keys import Keys
@@ -169,12 +169,14 @@ class Log:
         return [one.leaf for one in self.memory.reading(lambda: list(islice(self.memory.reader.stored(start), limit)))]
 
     def receipt(self, request_id: str) -> list[Receipt]:
-        """Receipts of all records of a request, in order; empty if there are none.
+        """Receipts of all records of a request, in order; empty if there are none, or no longer.
 
         Records older than what is remembered are found by the time in their UUIDv7, other ids are not.
         """
         self.memory.adopt()
         indexes = self.memory.recent.indexes(request_id)
+        if indexes and indexes[0] < self.memory.reader.files[0].start:
+            return []  # pruned
 
         def find() -> list[Stored]:
             if not indexes:
@@ -262,9 +264,15 @@ class Log:
                 at = result - last.start
                 results.append(maker.of(last.rows[at].leaf, last.leaves[at], plan.salts.get(result)))
             else:
-                one = self.memory.reading(partial(self._stored, result))
-                results.append(Receipts.of_file(one.file, self.keys.subjects).of(one.data, one.leaf))
+                results.append(self._old_receipt(result))
         return results
+
+    def _old_receipt(self, index: int) -> Receipt | AuditError:
+        try:
+            one = self.memory.reading(partial(self._stored, index))
+        except BadSegment as error:  # pruned, which is not its neighbours' fault
+            return error
+        return Receipts.of_file(one.file, self.keys.subjects).of(one.data, one.leaf)
 
     def _stored(self, index: int) -> Stored:
         return next(self.memory.reader.stored(index))

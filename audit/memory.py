@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -105,9 +106,16 @@ class Memory:
         """Whether our last segment was merged or pruned away. OSError.
 
         Then others have gone on, and the name behind it may be free again, so what stands there, or is created there,
-        says nothing. Names are freed in order: while ours is taken, the next was never freed.
+        says nothing. Names are freed in order: while ours stands, the next was never freed. Ours is known by its
+        bytes, for a writer that was overtaken may have put others under its name.
         """
-        return self.last is not None and not self.reader.folder.holds(File(self.last.start))
+        if self.last is None:
+            return False
+        try:
+            data = self.reader.folder.read(File(self.last.start))
+        except FileNotFoundError:
+            return True
+        return hashlib.sha256(data).hexdigest() != str(self.last.seal["sha256"])
 
     def absorb(self, added: Segment, recent: Recent | None = None) -> None:
         """Go on after a segment that was checked by itself; BadSegment unless it continues the log.

@@ -155,7 +155,7 @@ def open_file(data: pa.Buffer | bytes, ring: KeyRing, start: int, signer: int | 
         note = meta["preceptor.checkpoint"]
         head = ring.open(note)
         opened = Opened(file, data, ring.name, before, head, note, signer, None if nodes is None else _hashes(nodes))
-    except (pa.ArrowException, OSError, ValueError, KeyError, AuditError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, AttributeError, AuditError) as error:
         raise BadSegment(f"footer: {error}") from error
     if meta["preceptor.origin"] != ring.name or meta["preceptor.start"] != str(start):
         raise BadSegment("footer names another log or start")

@@ -174,7 +174,7 @@ class SubjectKeys:
             name, epoch = fields["name"], fields["epoch"]
             nonce, wrapped = bytes.fromhex(fields["nonce"]), bytes.fromhex(fields["wrapped"])
             return name, SubjectKey(AESGCM(self._kek).decrypt(nonce, wrapped, _associated(name, epoch)), epoch)
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidTag) as error:
             raise BadKeys("subject key file is damaged or wrapped by another key") from error
 
     def _finish(self) -> int:

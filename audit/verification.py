@@ -111,14 +111,15 @@ class _LogCheck:
 
     def run(self) -> Verified:
         """Broken at the first fault."""
+        judged: list[File] = []
         for _ in range(TRIES):
             try:
                 return self._walk()
             except Moved:
-                continue
+                judged = self.found
             except Broken:
-                # a pack that nobody had named may have got its record, and what it replaces may be gone
-                if not self.ignored or set(self.found) <= set(self.folder.files()):
+                # a pack that nobody had named may have got its record since, and what it replaces may be gone
+                if not self.ignored or judged == self.found:
                     raise
                 self.ignored.clear()
         raise Broken(f"{self.name}/seg", None, "files vanish while they are read")

@@ -164,9 +164,19 @@ def url(s3: S3) -> str:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+def begin(tmp_path: Path) -> Callable[[str | None], World]:
+    """Begins a root, in a folder or at a URL."""
+
+    def made(url: str | None) -> World:
+        world = World(tmp_path, url)
+        init.begin(world.address, tmp_path / "keys", "test", 1)
+        return world
+
+    return made
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, begin: Callable[[str | None], World]) -> World:
     """A root that has begun: in a folder, or where the test is parametrized with "s3", in a bucket."""
     where = getattr(request, "param", "local")
-    made = World(tmp_path, None if where == "local" else request.getfixturevalue("url"))
-    init.begin(made.address, tmp_path / "keys", "test", 1)
-    return made
+    return begin(None if where == "local" else request.getfixturevalue("url"))
