@@ -39,8 +39,9 @@ lint: tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: tools
-	@$(BIN)/python -m tests.bench.serving
+bench: debian tools
+	@$(BIN)/python -m tests.bench.log
+	$(BIN)/python -m tests.bench.serving
 
 # Keeps what is pinned; `make lock UPGRADE=--upgrade` takes the newest that fits.
 lock: tools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from audit.errors import AuditError
 from audit.folder import CONTROL, log_names
 from audit.keys import Keys
 from audit.log import Log
+from audit.memory import available
+from audit.pack import holds_content_of
 from audit.pins import pinned_head
 from audit.record import Entry, Kind
+from audit.segment import open_file
 from audit.state import NEVER
 from audit.store import join_address, open_store
 from audit.upkeep import pack_all
@@ -39,6 +43,7 @@ def erase(root: str | Path, keys: Keys, tenant: str, subject: str) -> Erased | N
         settle(log)
     for log in logs:
         packs += pack_all(log)
+        _drop_unnamed(log)
     return None if erasure is None else Erased(erasure.tag, erasure.epoch, tuple(names), packs)
 
 
@@ -62,6 +67,21 @@ def settle(log: Log) -> int:
             entries.append(Entry.operational(Kind.epoch_ack, fields))
     _require(log.append(entries) if entries else [])
     return len(entries)
+
+
+def _drop_unnamed(log: Log) -> None:
+    """Delete packs that a kill left without a record and that hold erased text.
+
+    Nobody can name one any more: a source of it held that text, and no file of the log does, nor will one.
+    """
+    reader, erased = log.memory.reader, log.keys.subjects.erasures()
+    with available():
+        for file in reader.folder.files() if erased else ():
+            if file.is_pack and file not in reader.files:
+                with contextlib.suppress(FileNotFoundError):
+                    opened = open_file(reader.folder.read(file), reader.ring, file.start)
+                    if holds_content_of(opened, erased):
+                        reader.folder.store.delete(file.name)
 
 
 def open_log(root: str | Path, name: str, keys: Keys) -> Log:

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from audit.state import KEYED, State
 
 RECENT_RECORDS = 10_000
 CACHED_LEAVES = 5_000
+LOAD_TRIES = 10  # of a start while another writer packs
 Leaf = dict[str, Any]
 T = TypeVar("T")
 
@@ -48,7 +49,18 @@ class Memory:
         return self.end.frontier.size
 
     def load(self) -> None:
-        """List the files and read the last: enough for retries and open exchanges. BadRoot, BadSegment, OSError."""
+        """List the files and read the last: enough for retries and open exchanges. BadRoot, BadSegment, OSError.
+
+        Once more while another writer packs away what was listed.
+        """
+        for _ in range(LOAD_TRIES - 1):
+            with suppress(FileNotFoundError):
+                self._load()
+                return
+            self.recent, self.leaves = Recent(), deque(maxlen=CACHED_LEAVES)
+        self._load()
+
+    def _load(self) -> None:
         self.reader.refresh()
         self.reader.folder.settle()  # after the listing, for what was found may just have been linked
         files = self.reader.files

@@ -18,7 +18,7 @@ from audit.keyring import KeyRing
 from audit.record import CLOSING, EXCHANGE, Kind
 from audit.segment import Leaf, Opened, open_file
 
-KEPT_OPEN = 16
+KEPT_BYTES = 256 * 1024 * 1024  # of files in hand: from an object store they are in memory
 SKEW_US = 60_000_000  # how far the clocks of who makes ids and who writes may be apart
 LONGEST_US = 3_600_000_000  # no exchange lasts longer
 
@@ -97,7 +97,7 @@ class LogReader:
             raise BadSegment(f"{file.name}: {error}", error.index) from error
         self._signers[file] = opened.signer
         self._open[file] = opened
-        if len(self._open) > KEPT_OPEN:
+        while len(self._open) > 1 and sum(one.data.size for one in self._open.values()) > KEPT_BYTES:
             self._open.popitem(last=False)
         return opened
 

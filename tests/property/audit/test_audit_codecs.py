@@ -131,8 +131,10 @@ def test_entry_round_trip(request_id, seq, subject):
     assert Entry.from_json(entry.to_json()) == entry
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(alphabet=st.characters(codec="utf-8")),
-                    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet="abc"), inner)))  # fmt: skip
+plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(alphabet=st.characters(codec="utf-8"))
+
+
+@given(st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet="abc"), inner)))
 def test_canonical_json_is_stable(value):
     assert canonical(json.loads(canonical(value))) == canonical(value)
 

@@ -13,9 +13,9 @@ from audit.errors import BadSegment
 from audit.folder import LogFolder
 from audit.keyring import KeyRing
 from audit.merkle import Frontier
+from audit.segment import Row, decode, encode
 from audit.store import LocalStore
 from audit.upkeep import pack_all
-from audit.segment import Row, decode, encode
 
 
 @pytest.fixture
