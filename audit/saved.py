@@ -12,6 +12,7 @@ from audit.keyring import KeyRing
 from audit.proof import MAGIC, Proven, check_receipt
 
 MAX_DEPTH = 32
+BLANKS = " \t\r\n"  # around a receipt: no other white space, so that a flipped bit in its last newline shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Saved:
 
 def read_saved(text: str) -> Saved:
     """What `text` holds; BadProof if no receipt is in it."""
-    plain = text.replace("\r\n", "\n").strip() + "\n"
+    plain = text.replace("\r\n", "\n").strip(BLANKS) + "\n"
     if plain.startswith(MAGIC):
         return Saved((plain,), None)
     parts = list(_json_parts(plain))

@@ -157,7 +157,7 @@ def open_file(data: pa.Buffer | bytes, ring: KeyRing, start: int, signer: int | 
         opened = Opened(file, data, ring.name, before, head, note, signer, None if nodes is None else _hashes(nodes))
     except (pa.ArrowException, OSError, ValueError, KeyError, AttributeError, AuditError) as error:
         raise BadSegment(f"footer: {error}") from error
-    if meta["preceptor.origin"] != ring.name or meta["preceptor.start"] != str(start):
+    if (meta.get("preceptor.origin"), meta.get("preceptor.start")) != (ring.name, str(start)):
         raise BadSegment("footer names another log or start")
     if not file.schema_arrow.equals(SCHEMA) or file.metadata.num_rows != head.size - start or head.size == start:
         raise BadSegment("expected the log's columns and the records up to the signed head")
@@ -273,16 +273,26 @@ def check_group(opened: Opened, number: int, table: pa.Table) -> None:
     meta = opened.file.metadata.row_group(number)
     for column, name in enumerate(SCHEMA.names):
         chunk = meta.column(column)
-        if chunk.is_stats_set and chunk.statistics.has_min_max:
-            bounds = pc.min_max(table[name]).as_py()
-            if (chunk.statistics.min, chunk.statistics.max) != (bounds["min"], bounds["max"]):
-                raise BadSegment(f"statistics of {name} differ from its rows")
-        if chunk.is_stats_set and chunk.statistics.null_count not in (None, table[name].null_count):
-            raise BadSegment(f"null count of {name} differs from its rows")
+        if chunk.physical_type != opened.file.schema.column(column).physical_type:  # of which statistics would abort
+            raise BadSegment(f"column {name} says that it has another type")
+        if chunk.is_stats_set:
+            _check_statistics(name, chunk.statistics, table[name])
         if chunk.bloom_filter_offset is not None:
             at = chunk.bloom_filter_offset
             bits = bytes(opened.data[at : at + (chunk.bloom_filter_length or 0)])
             bloom.require_members(bits, {value for value in table[name].to_pylist() if value is not None})
+
+
+def _check_statistics(name: str, said: Any, values: pa.ChunkedArray) -> None:
+    bounds = pc.min_max(values).as_py()
+    try:
+        differ = said.has_min_max and (said.min, said.max) != (bounds["min"], bounds["max"])
+    except ValueError:  # no text
+        differ = True
+    if differ:
+        raise BadSegment(f"statistics of {name} differ from its rows")
+    if said.null_count not in (None, values.null_count):
+        raise BadSegment(f"null count of {name} differs from its rows")
 
 
 def _hashes(text: str) -> tuple[bytes, ...]:

@@ -14,6 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests.proofs.faults import faults
+from tests.proofs.flips import flips
+from tests.proofs.writers import writers
 from tests.serve.conftest import ROOT, Running, start, stop
 
 JOURNALS = ROOT / "var" / "prove"
@@ -95,8 +98,14 @@ def kills(journal: Journal, count: int) -> dict[str, Any]:
         stop(running)
 
 
-NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {"mixed": mixed, "kills": kills}
-FULL = {"mixed": 200, "kills": 200}
+NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {
+    "mixed": mixed,
+    "kills": kills,
+    "writers": writers,
+    "flips": flips,
+    "faults": faults,
+}
+FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000}  # faults: all there are
 
 
 def _valid(running: Running) -> bool:

@@ -110,7 +110,7 @@ def root_of(nodes: list[bytes]) -> bytes:
 
 def check_receipt(text: str, chain: Chain) -> tuple[str, int, bytes]:
     """The head that a receipt is about."""
-    head, blank, note = (text.replace("\r\n", "\n").strip() + "\n").partition("\n\n")
+    head, blank, note = (text.replace("\r\n", "\n").strip(" \t\r\n") + "\n").partition("\n\n")
     form = re.fullmatch(r"c2sp\.org/tlog-proof@v1\nextra (\S+)\nindex (0|[1-9][0-9]{0,18})((?:\n\S+)*)", head)
     need(blank and form, "receipt: form")
     origin, size, root = open_note(note, chain)
