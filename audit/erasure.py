@@ -37,7 +37,8 @@ def erase(root: str | Path, keys: Keys, tenant: str, subject: str) -> Erased | N
     What is written from the first moment on is under the next epoch, also by writers that run elsewhere.
     """
     erasure = keys.subjects.erase(tenant, subject)
-    names, packs = log_names(open_store(root)), 0
+    with available():
+        names, packs = log_names(open_store(root)), 0
     logs = [open_log(root, name, keys) for name in names]
     for log in logs:
         settle(log)

@@ -170,6 +170,7 @@ def groups(opened: Opened) -> Iterator[tuple[int, pa.Table]]:
     for number in range(opened.file.num_row_groups):
         try:
             table = opened.file.read_row_group(number, use_threads=opened.is_pack)
+            table.validate(full=True)  # that texts are UTF-8
         except (pa.ArrowException, OSError) as error:
             raise BadSegment(f"row group {number}: {error}") from error
         end = start + table.num_rows

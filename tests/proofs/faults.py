@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tests.unit.audit.test_syscalls import FAULTS, MODES, Case, Prepared, all_faults, calls, is_harmless, sweep
 
 STEP = 50  # faults
+JOBS = 2 * (os.cpu_count() or 1)
 WRONG = ("acknowledged_lost", "not_verifying", "next_append_failed", "not_finished", "acknowledged_unsynced",
          "other_error", "missed")  # fmt: skip
 
@@ -30,14 +31,14 @@ def faults(journal: Steps, count: int) -> dict[str, Any]:
     there = [case for found in swept.values() for case in all_faults(found)]
     cases = there[:: -(-len(there) // count)]
     name = hashlib.sha256("\n".join(map(str, cases)).encode()).hexdigest()[:12]
-    done = sum(step["faults"] for step in journal.steps if step["sweep"] == name)
-    for start in range(done, len(cases), STEP):
+    done = {step["from"] for step in journal.steps if step["sweep"] == name}
+    for start in sorted(set(range(0, len(cases), STEP)) - done):
         part = cases[start : start + STEP]
-        journal.add({"sweep": name} | _count(part, list(sweep(prepared, part, jobs=os.cpu_count() or 2))))
+        journal.add({"sweep": name, "from": start} | _count(part, list(sweep(prepared, part, jobs=JOBS))))
     total = Counter[str]()
     for step in journal.steps:
         if step["sweep"] == name:
-            total.update({key: value for key, value in step.items() if type(value) is int})
+            total.update({key: value for key, value in step.items() if type(value) is int and key != "from"})
     return {
         "calls": {mode: len(found) for mode, found in swept.items()},
         "calls_that_change_something": {mode: sum(call.changes for call in found) for mode, found in swept.items()},

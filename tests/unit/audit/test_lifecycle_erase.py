@@ -15,6 +15,7 @@ import pytest
 from audit import content, upkeep
 from audit import erase as command
 from audit.erasure import erase, settle
+from audit.errors import Unavailable
 from audit.folder import log_names
 from audit.keyring import read_ring
 from audit.keys import SubjectKeys
@@ -262,6 +263,11 @@ def test_what_the_control_log_does_not_record_no_packer_drops(world):
     slow.discard()
     assert world.verify()[0] == 0
     by_the_writers(world)
+
+
+def test_a_root_that_cannot_be_listed_is_unavailable(world):
+    with pytest.raises(Unavailable):
+        erase(world.home / "nowhere", world.keys, "school", "ada")
 
 
 def test_the_command_says_what_it_did(world, capsys):
