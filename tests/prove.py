@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.proofs.faults import faults
 from tests.proofs.flips import flips
+from tests.proofs.lives import lives
 from tests.proofs.writers import writers
 from tests.serve.conftest import ROOT, Running, start, stop
 
@@ -104,8 +105,9 @@ NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {
     "writers": writers,
     "flips": flips,
     "faults": faults,
+    "lives": lives,
 }
-FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000}  # faults: all there are
+FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000, "lives": 1000}  # faults: all there are
 
 
 def _valid(running: Running) -> bool:

@@ -1,6 +1,6 @@
 """Every acknowledged record is kept, in one place, in one tree, whatever the store and the machine do in between.
 
-Here runs a sample of 25 lives of a log; `make prove faults` runs the full count.
+Here runs a sample of 25 lives of a log; `make prove lives` runs the full count.
 """
 
 from tests.property.audit import writers
