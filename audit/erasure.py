@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit.errors import AuditError
+from audit.errors import AuditError, BadRoot
 from audit.folder import CONTROL, log_names
 from audit.keys import Keys
 from audit.log import Log
@@ -36,10 +36,12 @@ def erase(root: str | Path, keys: Keys, tenant: str, subject: str) -> Erased | N
 
     What is written from the first moment on is under the next epoch, also by writers that run elsewhere.
     """
-    erasure = keys.subjects.erase(tenant, subject)
     with available():
         names, packs = log_names(open_store(root)), 0
-    logs = [open_log(root, name, keys) for name in names]
+    if not names:
+        raise BadRoot(f"{root}: expected logs, found none")
+    logs = [open_log(root, name, keys) for name in names]  # before anything is destroyed: is this the root of that?
+    erasure = keys.subjects.erase(tenant, subject)
     for log in logs:
         settle(log)
     for log in logs:

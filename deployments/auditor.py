@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
@@ -35,6 +36,7 @@ class AuditLog:
     def __init__(
         self, root: str, name: str, keys_dir: str, interval_ms: int, siblings: list[DeploymentHandle] | None = None
     ) -> None:
+        pa.array([1])  # pyarrow imports pandas at its first conversion: better now than in the first answer
         self._commits = GroupCommit(open_log(root, name, keys.load(Path(keys_dir))), interval_ms / 1000)
         self._siblings = siblings or []
         self._loops = [asyncio.ensure_future(each()) for each in (self._ticking, self._packing, self._pinning)]

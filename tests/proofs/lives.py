@@ -1,4 +1,4 @@
-"""`make prove lives`: a log's life under a store that fails in every way, many times over; the sample is a property test."""
+"""`make prove lives`: lives of a log over a store that fails in every way; a property test is the sample."""
 
 import time
 from typing import TYPE_CHECKING, Any

@@ -15,7 +15,7 @@ import pytest
 from audit import content, upkeep
 from audit import erase as command
 from audit.erasure import erase, settle
-from audit.errors import Unavailable
+from audit.errors import BadRoot, Unavailable
 from audit.folder import log_names
 from audit.keyring import read_ring
 from audit.keys import SubjectKeys
@@ -265,9 +265,13 @@ def test_what_the_control_log_does_not_record_no_packer_drops(world):
     by_the_writers(world)
 
 
-def test_a_root_that_cannot_be_listed_is_unavailable(world):
-    with pytest.raises(Unavailable):
-        erase(world.home / "nowhere", world.keys, "school", "ada")
+def test_a_root_that_is_none_costs_nobody_their_key(world):
+    people(world, world.open(), 1)
+    (world.home / "empty").mkdir()
+    for root, error in ((world.home / "nowhere", Unavailable), (world.home / "empty", BadRoot)):
+        with pytest.raises(error):
+            erase(root, world.keys, "school", "ada")
+    assert world.keys.subjects.erasures() == {}
 
 
 def test_the_command_says_what_it_did(world, capsys):
