@@ -149,6 +149,7 @@ class LocalStore:
         if (self.path / folder).is_dir():
             disk.sweep(self.path / folder)
             disk.sync_folder(self.path / folder)
+            disk.sync_folder((self.path / folder).parent)  # the folder's own name may be as new
 
     def child(self, folder: str) -> LocalStore:
         """See Store."""

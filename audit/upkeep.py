@@ -63,6 +63,7 @@ class Upkeep:
             file = File(run[0].start, sources[-1].head.size, _generation(run))
             while not folder.create(file, data) and bytes(folder.read(file)) != data:
                 file = File(file.start, file.end, file.generation + 1)
+            folder.store.settle("pack")  # a first pack's folder is as new as the pack
         return Built(file, tuple(run), len(data), hashlib.sha256(data).hexdigest())
 
     def adopt(self, built: Built) -> bool:

@@ -7,7 +7,7 @@ truth. Between any two operations of one writer, another may have done anything 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,6 +48,7 @@ class Disk:
     stale: deque[int] = field(default_factory=deque)
     undeleted: int | None = None
     interrupt: tuple[int, Callable[[], None]] | None = None
+    tally: Counter[str] = field(default_factory=Counter)  # of what befell it
 
     @classmethod
     def holding(cls, files: dict[str, bytes]) -> Disk:
@@ -61,16 +62,19 @@ class Disk:
         for one in [one for one in self.late if one.due < 0]:
             self.late.remove(one)
             if one.name not in self.files:
+                self.tally["creates that came late"] += 1
                 self._appear(one.name, one.data)
         if self.interrupt is not None:
             left, act = self.interrupt
             self.interrupt = (left - 1, act) if left else None
             if not left:
+                self.tally["interruptions by another writer"] += 1
                 act()
 
     def create(self, name: str, data: bytes, outcome: Outcome) -> bool:
         """See Store.create."""
         taken = name in self.files
+        self.tally[f"creates {outcome.value}"] += 1
         if outcome is Outcome.late:
             self.late.append(Late(name, data, len(self.plan) + 3))
         elif outcome is Outcome.stored and not taken:
@@ -88,6 +92,7 @@ class Disk:
             self.undeleted -= 1
             if self.undeleted < 0:
                 self.undeleted = None
+                self.tally["deletions failed"] += 1
                 raise OSError(5, "not deleted", name)
         self.files.pop(name, None)
         self.unsettled.discard(name)
@@ -99,8 +104,10 @@ class Disk:
 
     def crash(self, lost: Collection[int], dropped: bool) -> None:
         """The machine loses power: some unsettled files are gone, and perhaps what was still under way."""
+        self.tally["power failures"] += 1
         for number, name in enumerate(sorted(self.unsettled)):
             if number in lost:
+                self.tally["files lost with the power"] += 1
                 del self.files[name]
         self.unsettled.clear()
         if dropped:
@@ -118,6 +125,7 @@ class Disk:
     def seen(self) -> tuple[str, ...]:
         """What a listing shows: the files there are, or an older state."""
         age = self.stale.popleft() if self.stale else 0
+        self.tally["old listings"] += age > 0
         return self.listings[-1 - age % len(self.listings)]
 
     def _appear(self, name: str, data: bytes) -> None:

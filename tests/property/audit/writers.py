@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -54,8 +55,11 @@ def entry(number: int, person: str) -> Entry:
 class Writers(RuleBasedStateMachine):
     """Up to three writers of one log, each of which may be a stale one; and what was promised to whom."""
 
-    def __init__(self, template: Path, begun: dict[str, bytes], point: Callable[[AmbiguousStore], None]) -> None:
+    def __init__(
+        self, template: Path, begun: dict[str, bytes], point: Callable[[AmbiguousStore], None], tally: Counter[str]
+    ) -> None:
         super().__init__()
+        self.tally = tally
         self.home = Path(tempfile.mkdtemp(dir=template.parent))
         shutil.copytree(template, self.home / "keys")
         self.disk = Disk.holding(dict(begun))
@@ -187,6 +191,7 @@ class Writers(RuleBasedStateMachine):
         try:
             self.disk.calm()
             self.check_at_the_end()
+            self.tally.update(self.disk.tally, lives=1, receipts=len(self.promises.receipts))
         finally:
             shutil.rmtree(self.home, ignore_errors=True)
 
@@ -264,7 +269,7 @@ class Writers(RuleBasedStateMachine):
 
 
 @contextmanager
-def machines(folder: Path) -> Iterator[Callable[[], Writers]]:
+def machines(folder: Path, tally: Counter[str]) -> Iterator[Callable[[], Writers]]:
     """Makes machines over a root that was begun once; small tiers, so that packs come early."""
     disk = Disk()
     stores = [AmbiguousStore(disk)]
@@ -281,18 +286,14 @@ def machines(folder: Path) -> Iterator[Callable[[], Writers]]:
         patched.setattr(upkeep, "MAX_RUN", 8)
         patched.setattr(upkeep, "RECENT_RECORDS", 6)
         init.begin(ROOT, folder / "keys", "test", 1)
-        yield lambda: Writers(folder / "keys", disk.files, stores.append)
+        yield lambda: Writers(folder / "keys", disk.files, stores.append, tally)
 
 
-def run(examples: int, shrink: bool = True) -> None:
-    """That many lives of a log. Keys lie in memory: their syncs are not what is tested here."""
-    phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder, machines(Path(folder)) as begun:
-        run_state_machine_as_test(
-            begun,
-            settings=settings(
-                max_examples=examples, phases=phases, stateful_step_count=STEPS, deadline=None, database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )  # fmt: skip
+def run(lives: int) -> Counter[str]:
+    """That many lives of a log; what befell them. Keys lie in memory: their syncs are not what is tested here."""
+    tally, memory = Counter[str](), "/dev/shm" if Path("/dev/shm").is_dir() else None
+    how = settings(max_examples=lives, stateful_step_count=STEPS, deadline=None, database=None,
+                   suppress_health_check=list(HealthCheck))  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=memory) as folder, machines(Path(folder), tally) as begun:
+        run_state_machine_as_test(begun, settings=how)
+    return tally
