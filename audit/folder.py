@@ -70,10 +70,6 @@ class LogFolder:
         """The bytes of a file."""
         return self.store.read(file.name)
 
-    def holds(self, file: File) -> bool:
-        """Whether a file is there."""
-        return self.store.holds(file.name)
-
     def create(self, file: File, data: bytes) -> bool:
         """Publish a file durably; False if the name is taken."""
         return self.store.create(file.name, data)

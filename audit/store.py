@@ -42,10 +42,6 @@ class Store(Protocol):
         """The bytes of a file; FileNotFoundError."""
         ...
 
-    def holds(self, name: str) -> bool:
-        """Whether a file is there."""
-        ...
-
     def create(self, name: str, data: bytes) -> bool:
         """Publish a whole file durably, or not at all; False if the name is taken."""
         ...
@@ -123,14 +119,6 @@ class LocalStore:
                 return mapped.read_buffer()
         return pa.py_buffer(path.read_bytes())
 
-    def holds(self, name: str) -> bool:
-        """See Store."""
-        try:
-            (self.path / name).stat()
-        except FileNotFoundError:
-            return False
-        return True
-
     def create(self, name: str, data: bytes) -> bool:
         """See Store; refuses below the floor of free space, before the disk does."""
         path = self.path / name
@@ -205,17 +193,6 @@ class ObjectStore:
 
         with _as_os_error(name):
             return pa.py_buffer(obstore.get(self._bucket, self._prefix + name).bytes())
-
-    def holds(self, name: str) -> bool:
-        """See Store."""
-        import obstore
-
-        try:
-            with _as_os_error(name):
-                obstore.head(self._bucket, self._prefix + name)
-        except FileNotFoundError:
-            return False
-        return True
 
     def create(self, name: str, data: bytes) -> bool:
         """See Store. Every answer but a plain yes is settled by reading the object back."""

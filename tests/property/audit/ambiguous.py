@@ -155,10 +155,6 @@ class AmbiguousStore:
             raise FileNotFoundError(2, "no such file", name)
         return pa.py_buffer(self.disk.files[self.prefix + name])
 
-    def holds(self, name: str) -> bool:
-        self.disk.step()
-        return self.prefix + name in self.disk.files
-
     def create(self, name: str, data: bytes) -> bool:
         self.disk.step()
         outcome = self.disk.plan.popleft() if self.disk.plan else Outcome.done
