@@ -46,12 +46,13 @@ def now_us() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A commit before it is one. `outcome` has per draft its index or its error; `recent` knows the new records."""
+    """A commit before it is one. `outcome` has per draft its index or error; `refused` what the state forbids."""
 
     recent: Recent
     rows: list[Row] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
     outcome: list[int | AuditError] = field(default_factory=list)
+    refused: list[AuditError] = field(default_factory=list)
     salts: dict[int, bytes] = field(default_factory=dict)
 
     def add(self, draft: Draft, leaf: Leaf) -> None:
@@ -212,6 +213,8 @@ class Log:
             if erasures != (erasures := len(self.keys.subjects.erasures())):
                 drafts = list(draft())
             plan = self._plan(drafts)
+            if plan.refused and self.memory.adopt():
+                continue  # what seems out of order may rest on what another writer has just added
             if not plan.rows or self._publish(plan):
                 return self._answer(plan)
             if not self.memory.adopt():
@@ -233,6 +236,7 @@ class Log:
                     _require_last(state, *draft.if_last)
             except AuditError as error:
                 plan.outcome.append(error)
+                plan.refused.append(error)
                 continue
             plan.outcome.append(leaf["idx"] if stored is None else stored.idx)
             if stored is None:

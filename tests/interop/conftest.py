@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.audit.conftest import World, world
+from tests.unit.audit.conftest import World, begin, world
 
-__all__ = ["World", "world"]
+__all__ = ["World", "begin", "world"]
 SOURCE = Path(__file__).parent / "tlog"
 DEBIAN = "/usr/share/gocode"  # where golang-golang-x-mod-dev lies
 Case = dict[str, Any]

@@ -21,7 +21,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app import doctor
-from audit import init
+from audit import init, verify
 from audit.record import Entry
 from tests.unit.audit.conftest import BUCKET, World
 
@@ -119,18 +119,18 @@ def look(world: World, clients: Clients) -> dict[str, Any]:
     acknowledged = [(entry.request_id, entry.seq) for entry, _, _ in clients.held]
     files = world.home / "receipts"
     files.mkdir()
-    flags = []
+    receipts = []
     for number, (_, proof, _) in enumerate(clients.held):
         (files / f"{number}").write_text(proof)
-        flags += ["--receipt", files / f"{number}"]
+        receipts.append(files / f"{number}")
     (world.home / "log.vkey").write_bytes(bytes(world.store.read("log.vkey")))
-    code, report = world.verify(world.address, "--key", world.home / "log.vkey", *flags)
+    report = verify.verify(world.address, world.home / "log.vkey", (), receipts)
     return {
         "lost": sum(times[one] == 0 for one in acknowledged),
         "twice": sum(count > 1 for count in times.values()),
-        "receipts_valid": sum(one["valid"] for one in report["receipts"]),
-        "verified": code == 0,
-        "first_bad": report["first_bad"],
+        "receipts_valid": sum(one["valid"] for one in report.receipts),
+        "verified": report.valid,
+        "first_bad": report.first_bad,
     }
 
 

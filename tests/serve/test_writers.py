@@ -18,6 +18,7 @@ from tests.serve.conftest import ROOT, Running
 
 SECOND_WRITER = """
 import sys
+import time
 from pathlib import Path
 from uuid_utils import uuid7
 from audit import keys, upkeep
@@ -33,6 +34,7 @@ for number in range(1_000_000):
         (receipt,) = log.append([entry])
         assert isinstance(receipt, Receipt), receipt
         print(receipt.request_id, receipt.seq, flush=True)
+        time.sleep(0.02)  # as often as the first may: one that never pauses would win every create
     if number % 10 == 9:
         upkeep.pack_all(log)
 """

@@ -105,6 +105,19 @@ def test_two_writers_lose_nothing(world):
     assert world.verify()[0] == 0
 
 
+def test_nothing_is_refused_for_what_another_writer_has_just_added(world):
+    """As in a rolling update: a request's windows come to two writers by turns."""
+    one, two = world.open(), world.open()
+    one.append([world.request("r1")])
+    two.tail(0)
+    for n in range(6):
+        (receipt,) = (one, two)[n % 2].append([world.window("r1", n, f"word {n} ")])
+        assert isinstance(receipt, Receipt), receipt
+    (gap,) = one.append([world.window("r1", 9, "gap")])
+    assert isinstance(gap, BadEntry)
+    assert world.verify()[0] == 0
+
+
 def test_without_its_folder_a_log_is_unavailable_and_recovers(world):
     log, seg = world.open(), world.root / "exchange-0" / "seg"
     log.append([world.request("r1")])
