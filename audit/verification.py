@@ -70,11 +70,11 @@ def verify_root(address: Any, given: KeyRing | None, claims: Claims, spread: Spr
         unproven += log.nulled
         yield log.head
     erased = _erased(control)
-    if any(tag not in erased for _, tag in unproven):  # an erasure may have happened since the control log was read
+    if any(tag not in erased for *_, tag in unproven):  # an erasure may have happened since the control log was read
         erased = _erased(_verify_log(address, CONTROL, ring, Claims(), spread))
-    for index, tag in unproven:
+    for file, index, tag in unproven:
         if tag not in erased:
-            raise Broken("pack", index, "content is gone, but no erase record says so")
+            raise Broken(file, index, "content is gone, but no erase record says so")
 
 
 def _root_ring(root: Store, given: KeyRing | None) -> KeyRing:

@@ -64,7 +64,7 @@ class Verified:
 
     head: Checkpoint
     notable: tuple[Leaf, ...]
-    nulled: tuple[tuple[int, str], ...]
+    nulled: tuple[tuple[str, int, str], ...]  # file, index, tag
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Walk:
     before: Summary | None = None
     frontiers: dict[int, list[str]] = field(default_factory=dict)
     notable: list[Leaf] = field(default_factory=list)
-    nulled: list[tuple[int, str]] = field(default_factory=list)
+    nulled: list[tuple[str, int, str]] = field(default_factory=list)
     packs: dict[File, Summary] = field(default_factory=dict)
     taken: list[tuple[File, int]] = field(default_factory=list)
     gap: Broken | None = None
@@ -107,7 +107,7 @@ class Walk:
         if part.is_pack:
             self.packs[result.file] = part
         self.notable += part.notable
-        self.nulled += part.nulled
+        self.nulled += [(file, index, tag) for index, tag in part.nulled]
         self.before = part
 
     def finish(self, claims: Claims, ignored: set[File]) -> Verified:

@@ -76,10 +76,14 @@ class Log:
         names = [fields for _, fields in self.fields("pack")]
         return {part.file for part in self.parts if part.is_pack and part.named() not in names}
 
-    def gone(self) -> list[tuple[int, str | None]]:
-        """Index and tag of each record without its content."""
-        gone = {index for part in self.parts for index in part.gone}
-        return [(leaf["idx"], leaf["subject"]) for part in self.parts for leaf in part.leaves if leaf["idx"] in gone]
+    def gone(self) -> list[tuple[str, int, str | None]]:
+        """File, index and tag of each record without its content."""
+        return [
+            (part.file.path, leaf["idx"], leaf["subject"])
+            for part in self.parts
+            for leaf in part.leaves
+            if leaf["idx"] in set(part.gone)
+        ]
 
 
 def join(parts: Sequence[Part], chain: Chain, wanted: Sequence[Claim]) -> Log:

@@ -85,8 +85,8 @@ def verify_root(root: Path, chain: Chain, claims: list[Claim], notes: list[str])
     gone = [one for log in logs for one in log.gone()]
     if unexcused(gone, control):  # an erasure may have happened since the control log was read
         control = verify_log(root, chain, [], [])
-    left = unexcused(gone, control)
-    need(not left, "content is gone, but no erase record says so", left[0] if left else None, "pack")
+    for path, index in unexcused(gone, control):
+        raise Fault("content is gone, but no erase record says so", index, path)
 
 
 def listed(control: Log, chain: Chain) -> list[str]:
@@ -100,9 +100,9 @@ def listed(control: Log, chain: Chain) -> list[str]:
     return [name for name, _ in found]
 
 
-def unexcused(gone: Sequence[tuple[int, str | None]], control: Log) -> list[int]:
+def unexcused(gone: Sequence[tuple[str, int, str | None]], control: Log) -> list[tuple[str, int]]:
     erased = {fields["subject"] for _, fields in control.fields("erase")}
-    return [index for index, tag in gone if tag not in erased]
+    return [(path, index) for path, index, tag in gone if tag not in erased]
 
 
 @dataclass

@@ -196,7 +196,7 @@ def test_a_false_erase_record_excuses_missing_content(told, monkeypatch):
     """The limit of erasure: whoever may append to the control log can excuse it. The record stays, and so do proofs."""
     lies.pack(lies.without_content)(told, monkeypatch)
     code, report = told.verify()
-    assert (code, report["first_bad"]["file"]) == (1, "pack")
+    assert (code, report["first_bad"]["file"]) == (1, f"exchange-0/pack/{told.names('exchange-0/pack')[0]}")
     tag = told.log.tag("school", "ada")
     told.open("control").append([Entry.operational(Kind.erase, {"subject": tag, "epoch": 1})])
     proof = kept(told, "proof", told.receipts[0].proof)
