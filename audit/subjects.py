@@ -95,8 +95,8 @@ class SubjectKeys:
 
     def of(self, tenant: str, subject: str) -> SubjectKey:
         """The subject's present key, created durably at first use. BadKeys, Unavailable."""
-        cache, name = self._cache, self._name(tenant, subject)
-        return cache.get(name) or _remember(cache, name, self._obtain(name, tenant))
+        cache, person = self._cache, f"{len(tenant)}:{tenant}{subject}"
+        return cache.get(person) or _remember(cache, person, self._obtain(self._name(tenant, subject), tenant))
 
     def by_tag(self, tenant: str, tag: str) -> SubjectKey | None:
         """The key whose tag a leaf carries; None when it is gone. BadKeys, Unavailable."""
