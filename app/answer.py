@@ -15,6 +15,7 @@ from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound
 from app.exchange import Exchange, Identity, ppm
 from app.generation import Closing, Event, Generation, Window, durable
 from app.limits import Limiter
+from app.rulebook import Rulebook, Rules
 from app.settings import Limits
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
@@ -23,7 +24,6 @@ from deployments.chat import ChatFormat, Turn
 from deployments.generation import Sampling
 from deployments.ports import LogPort, ModelPort
 from guards.errors import GuardFault
-from guards.guard import Guard
 from guards.policy import Policy
 from guards.verdict import Action, Context, Decision, Stage
 
@@ -37,13 +37,14 @@ DEFAULTS = Sampling(max_tokens=1)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that passed admission."""
+    """A request that passed admission, and the rules by which it is judged to its end."""
 
     id: str
     who: Principal
     asked: ChatRequest
     prompt: Sequence[int]
     sampling: Sampling
+    rules: Rules
     client_request_id: str | None
 
 
@@ -55,10 +56,9 @@ class Tutor:
     keys: TokenKey
     control: ControlView
     logs: Sequence[LogPort]
-    guard: Guard
+    rulebook: Rulebook
     model: ModelPort
     chat: ChatFormat
-    policy: Policy
     terms: Terms
     lessons: Mapping[str, Lesson]
     limiter: Limiter
@@ -94,15 +94,17 @@ class Tutor:
             seed=asked.seed,
             stop=asked.stops,
         )
-        return Question(str(uuid7()), who, asked, prompt, sampling, headers.get("x-request-id", "")[:256] or None)
+        given_id = headers.get("x-request-id", "")[:256] or None
+        return Question(str(uuid7()), who, asked, prompt, sampling, self.rulebook.rules, given_id)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""
         with self.limiter.place(question.who):
+            rules, asked = question.rules, question.asked
             tag = await self.require_terms(question.who)  # 3
-            exchange = Exchange(question.id, question.who, self.log_of(question.id), self.identity)
-            passes = await self.control.passes(tag, self.policy.digest)
-            context = Context(request=question.asked.conversation, passes=passes, history=question.asked.user_turns)
+            log = self.log_of(question.id)
+            exchange = Exchange(question.id, question.who, log, self.identity, rules.policy, asked)
+            context = _context(asked, await self.control.passes(tag, rules.policy.file_digest))
             decision = await self._check_prompt(exchange, question, context)  # 4
             request = self._request_entry(exchange, question, decision)  # 5
             if decision.action is Action.REFUSE:
@@ -112,7 +114,7 @@ class Tutor:
                     yield event
                 return
             logged = asyncio.create_task(exchange.append([request]))
-            generation = Generation(exchange, self.guard, self.model, self.limits.deadline_s)
+            generation = Generation(exchange, rules.guard, self.model, self.limits.deadline_s)
             events = generation.events(question.prompt, question.sampling, context, logged)  # 6, 7, 8
             try:
                 async with aclosing(self._delivered(events)) as delivered:
@@ -134,7 +136,7 @@ class Tutor:
     async def _check_prompt(self, exchange: Exchange, question: Question, context: Context) -> Decision:
         """Step 4: the whole conversation; a check that could not run is a fault, logged as unchecked."""
         try:
-            return await self.guard.check(question.asked.conversation, Stage.PROMPT, context)
+            return await question.rules.guard.check(question.asked.conversation, Stage.PROMPT, context)
         except GuardFault as error:
             request = self._request_entry(exchange, question, None)
             receipts = await durable(exchange.append([request, exchange.fault("guard", "prompt")]))
@@ -155,19 +157,16 @@ class Tutor:
                 "seed": None if sampling.seed is None else str(sampling.seed),  # 64 bits: too wide for JSON readers
             },
         }
-        return exchange.request(question.asked, decision, about, _messages_json(question.asked))
+        return exchange.request(decision, about, _messages_json(question.asked))
 
     async def _refuse(self, exchange: Exchange, request: Entry, decision: Decision) -> None:
-        clause = self.policy.category(decision.category).clause if decision.category else "doubt"
-        shown = (
-            f"This request is refused (terms: {clause}). If that is a mistake, appeal with POST /v1/appeals; "
-            "no guard stands before an appeal."
-        )
+        reason = exchange.reason(decision)
+        shown = reason.shown() if reason else "This is refused."
         receipts = await durable(exchange.append([request, exchange.refusal(decision, shown)]))
         raise Refused(shown, exchange.describe("REFUSE", decision, receipts[-1]))
 
     async def _teach(self, exchange: Exchange, request: Entry, decision: Decision) -> tuple[Event, Event]:
-        lesson = self.lesson_for(decision.category)
+        lesson = self._lesson_for(exchange.policy, decision.category)
         entries = [request, exchange.lesson(decision, lesson.id, lesson.shown())]
         receipts = await durable(exchange.append(entries))
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -188,10 +187,11 @@ class Tutor:
                         yield Window(held)
                     yield event
 
-    def lesson_for(self, category: str | None) -> Lesson:
-        """The lesson that comes before questions of this category."""
-        name = self.policy.category(category).lesson if category else None
-        return self.lessons[name or next(iter(self.lessons))]
+    def _lesson_for(self, policy: Policy, category: str | None) -> Lesson:
+        name = policy.category(category).lesson if category else None
+        if name is None:
+            raise GuardFault(f"expected a lesson for {category}, got none")
+        return self.lessons[name]
 
     def _encode(self, asked: ChatRequest) -> list[int]:
         longest = self.chat.context
@@ -205,6 +205,16 @@ class Tutor:
     def log_of(self, request_id: str) -> LogPort:
         """The exchange log that holds this request; a request never moves."""
         return self.logs[int(request_id.replace("-", "")[-12:], 16) % len(self.logs)]
+
+
+def _context(asked: ChatRequest, passes: frozenset[str]) -> Context:
+    return Context(
+        request=asked.conversation,
+        passes=passes,
+        history=asked.user_turns,
+        others=asked.assistant_turns,
+        system=SYSTEM,
+    )
 
 
 def _too_long(longest: int, came: str) -> BadRequest:

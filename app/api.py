@@ -72,7 +72,7 @@ def _health_routes(app: FastAPI, tutor: Tutor) -> None:
     @app.get("/readyz", summary="The Gateway may answer: it reads the control log")
     async def readyz() -> dict[str, str]:
         tutor.control.require_fresh()
-        return {"status": "ready", "model": tutor.identity.model}
+        return {"status": "ready", "model": tutor.identity.model, "policy": tutor.rulebook.rules.policy.digest}
 
 
 async def _collect(question: Question, event: Event, rest: AsyncGenerator[Event]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the control log says now: acceptances, lesson passes, revoked keys, the promoted model. Kept by tailing it."""
+"""What the control log says now: acceptances, lesson passes, revoked keys, model and policy. Kept by tailing it."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ class ControlState:
     passes: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     promoted: dict[str, str] = field(default_factory=dict)
+    policy: dict[str, str] = field(default_factory=dict)
 
     def apply(self, leaf: dict[str, Any]) -> None:
         """Take one record in; kinds that say nothing about the present are passed over."""
@@ -39,6 +40,8 @@ class ControlState:
             case "erase":
                 self.accepted.pop(fields["subject"], None)
                 self.passes.pop(fields["subject"], None)
+            case "policy":
+                self.policy = fields
             case "promotion":
                 self.promoted[fields["name"]] = fields["model_digest"]
 

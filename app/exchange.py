@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.auth import Principal
+from app.refusal import Refusal
 from app.wire import ChatRequest
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
 from deployments.ports import LogPort
+from guards.policy import Policy
 from guards.verdict import Decision
 
 
@@ -19,8 +21,6 @@ class Identity:
     model: str
     model_digest: str
     guard_digest: str
-    policy_version: str
-    policy_digest: str
     terms_digest: str
 
 
@@ -32,6 +32,8 @@ class Exchange:
     who: Principal
     log: LogPort
     identity: Identity
+    policy: Policy
+    asked: ChatRequest
     closed: bool = False
     windows: int = 0
     _seq: int = field(default=0)
@@ -40,7 +42,7 @@ class Exchange:
         """Durable when it returns; see LogPort."""
         return await self.log.append(entries)
 
-    def request(self, asked: ChatRequest, decision: Decision | None, about: dict[str, Any], text: str) -> Entry:
+    def request(self, decision: Decision | None, about: dict[str, Any], text: str) -> Entry:
         """The question and what the guard made of it; `decision` None means the check could not run."""
         fields = {
             "checks": [
@@ -49,9 +51,9 @@ class Exchange:
             ],
             "model_digest": self.identity.model_digest,
             "guard_digest": self.identity.guard_digest,
-            "policy_digest": self.identity.policy_digest,
+            "policy_digest": self.policy.digest,
             "terms_digest": self.identity.terms_digest,
-            "stream": asked.stream,
+            "stream": self.asked.stream,
             "role": self.who.role.value,
         }
         return self._entry(Kind.request, fields | _judged(decision) | about, text)
@@ -86,7 +88,8 @@ class Exchange:
     def describe(
         self, action: str, decision: Decision | None, receipt: Receipt | None, lesson: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """The `preceptor` object that rides on every answer and refusal."""
+        """The `preceptor` object that rides on every answer and refusal; with a refusal it says what to do now."""
+        refusal = self.reason(decision) if action == "REFUSE" and decision else None
         verdict = None if decision is None else {"category": decision.category, "score": decision.score}
         return {
             "request_id": self.request_id,
@@ -96,8 +99,14 @@ class Exchange:
             "lesson": lesson,
             "sources": [],
             "model": {"name": self.identity.model, "digest": self.identity.model_digest},
-            "policy": {"version": self.identity.policy_version, "digest": self.identity.policy_digest},
-        }
+            "policy": {"version": self.policy.version, "digest": self.policy.digest},
+        } | ({"refusal": refusal.describe()} if refusal else {})
+
+    def reason(self, decision: Decision) -> Refusal | None:
+        """Why, and what now; None for a decision in no category."""
+        if decision.category is None:
+            return None
+        return Refusal.of(self.policy, decision.category, self.request_id, "\n".join(self.asked.user_turns))
 
     def _close(self, kind: Kind, fields: dict[str, Any], text: str | None) -> Entry:
         self.closed = True

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
@@ -17,6 +18,7 @@ from app.auth import TokenKey
 from app.control import ControlView
 from app.exchange import Identity
 from app.limits import Limiter
+from app.rulebook import Rulebook
 from app.settings import Settings, require_safe_environment
 from app.terms import Terms, load_lessons
 from audit.errors import AuditError
@@ -27,7 +29,6 @@ from deployments.chat import ChatFormat
 from deployments.guard import RemoteScorer
 from deployments.model import RemoteModel
 from deployments.ports import ServiceUnavailable
-from guards.guard import Guard
 from guards.policy import Policy
 
 COUNTS_EVERY_S = 60.0
@@ -53,23 +54,16 @@ class Gateway:
         view = ControlView(LogHandle(control, timeout_s))
         await view.refresh()
         folder = embedded.find(settings.models, settings.model)
-        policy, terms = Policy.load(), Terms.load()
+        terms, guard_digest = Terms.load(), await guard.digest.remote()
+        digests = (guard_digest, terms.digest)
         self._tutor = Tutor(
-            identity=Identity(
-                settings.model,
-                await model.digest.remote(),
-                await guard.digest.remote(),
-                policy.version,
-                policy.digest,
-                terms.digest,
-            ),
+            identity=Identity(settings.model, await model.digest.remote(), *digests),
             keys=TokenKey.load(settings.keys),
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
-            guard=Guard(policy, RemoteScorer(guard), settings.limits.guard_timeout_s),
+            rulebook=Rulebook(Policy.load(), RemoteScorer(guard), settings.limits.guard_timeout_s, view, digests),
             model=RemoteModel(model),
             chat=ChatFormat.load(folder.path),
-            policy=policy,
             terms=terms,
             lessons=load_lessons(),
             limiter=Limiter(settings.limits, time.monotonic),
@@ -81,6 +75,10 @@ class Gateway:
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._tutor, self._counts)
+
+    async def reconfigure(self, config: dict[str, Any] | None) -> None:
+        """Serve's `user_config`: `{"thresholds": {"override": {"threshold": 0.8}}}`; see Rulebook.adopt."""
+        await self._tutor.rulebook.adopt(config)
 
     async def check_health(self) -> None:
         """An outage of the log makes us refuse, not restart; a dead loop of ours restarts us."""

@@ -100,9 +100,10 @@ def _lesson_routes(router: APIRouter, tutor: Tutor) -> None:
     async def passed(lesson_id: str, request: Request) -> dict[str, Any]:
         who, body = await _identified(tutor, request)
         answers = parse_model(PassLesson, body).answers
-        _lesson(tutor, lesson_id)
+        if not _lesson(tutor, lesson_id)["questions"]:
+            raise BadRequest("this lesson opens nothing: ask otherwise, as it says", code="nothing_to_pass")
         await tutor.require_terms(who)
-        expires_us = now_us() + PASS_TTL_US
+        expires_us, policy = now_us() + PASS_TTL_US, tutor.rulebook.rules.policy
         receipts = [
             await _append(
                 tutor,
@@ -111,13 +112,13 @@ def _lesson_routes(router: APIRouter, tutor: Tutor) -> None:
                 {
                     "category": name,
                     "lesson": lesson_id,
-                    "policy_digest": tutor.policy.digest,
+                    "policy_digest": policy.file_digest,
                     "expires_us": expires_us,
                 },
                 "\n".join(answers) or None,
             )
-            for name, category in tutor.policy.categories.items()
-            if category.lesson == lesson_id
+            for name, category in policy.categories.items()
+            if category.lesson == lesson_id and category.unlocks
         ]
         return {"pass": lesson_id, "expires_at": expires_us // 1_000_000, "receipt": receipts[-1].proof}
 

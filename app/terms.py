@@ -29,7 +29,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A short lesson with ungraded self-check questions."""
+    """A short lesson with ungraded self-check questions; without questions there is nothing to pass."""
 
     id: str
     title: str
@@ -43,11 +43,13 @@ class Lesson:
             "title": self.title,
             "text": self.text,
             "questions": list(self.questions),
-            "pass_url": f"/v1/lessons/{self.id}/pass",
+            "pass_url": f"/v1/lessons/{self.id}/pass" if self.questions else None,
         }
 
     def shown(self) -> str:
         """The lesson as assistant text, for clients that know nothing of lessons."""
+        if not self.questions:
+            return f"## {self.title}\n\n{self.text}"
         asked = "\n".join(f"- {question}" for question in self.questions)
         return (
             f"## {self.title}\n\n{self.text}\n\n**Ask yourself**\n\n{asked}\n\n"

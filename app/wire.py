@@ -91,6 +91,11 @@ class ChatRequest(BaseModel):
         """The turns that are not the assistant's."""
         return tuple(message.text for message in self.messages if message.role != "assistant")
 
+    @property
+    def assistant_turns(self) -> tuple[str, ...]:
+        """What the client says that the assistant said."""
+        return tuple(message.text for message in self.messages if message.role == "assistant")
+
 
 def parse_json(body: bytes) -> dict[str, Any]:
     """JSON object out of a body; raises BadRequest, never anything else."""

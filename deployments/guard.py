@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -14,22 +13,27 @@ from guards.scores import Scores
 class Guard:
     """Scores texts; stateless, so it may have any number of replicas."""
 
-    def __init__(self, threads: int = 1) -> None:
-        import torch  # here, so that the Gateway, which only calls us, does not load it
-
+    def __init__(self) -> None:
+        # here, so that the Gateway, which only calls us, does not load them
+        from deployments.encoder_queue import EncoderQueue
         from guards.encoder import Encoder
 
-        torch.set_num_threads(threads)
-        self._encoder = Encoder.load()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
+        encoder = Encoder.load()
+        self._digest = encoder.digest
+        self._queue = EncoderQueue(encoder)
 
     async def score(self, texts: list[str]) -> list[Scores]:
         """One Scores per text; off the event loop, so that health checks are answered meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.score, texts)
+        return await self._queue.score(texts)
 
     async def digest(self) -> str:
         """Digest of the weights in use."""
-        return self._encoder.digest
+        return self._digest
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica that raises here."""
+        if not self._queue.alive:
+            raise RuntimeError("expected the encoder's thread to be at work, it has ended")
 
 
 class RemoteScorer:
@@ -39,6 +43,11 @@ class RemoteScorer:
         self._handle = handle
 
     async def __call__(self, texts: Sequence[str]) -> list[Scores]:
-        """Score on some replica."""
-        scores: list[Scores] = await self._handle.score.remote(list(texts))
+        """Score on some replica; a caller that is cancelled takes its texts out of the replica's queue."""
+        response = self._handle.score.remote(list(texts))
+        try:
+            scores: list[Scores] = await response
+        except asyncio.CancelledError:
+            response.cancel()  # Serve itself lets the replica go on
+            raise
         return scores

@@ -1,23 +1,34 @@
-"""The trained encoder: texts in, calibrated scores out. CPU, one text at a time.
+"""The trained encoder: texts in, calibrated scores out. CPU, one window at a time.
 
-Texts run singly on purpose: in a padded batch the last digits depend on the neighbours, and a score near a
+Windows run singly on purpose: in a padded batch the last digits depend on the neighbours, and a score near a
 threshold would then depend on who else is asking. On one core a batch would gain little.
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from guards import graph
+from guards.card import Card, base_folder
 from guards.errors import WeightsError
 from guards.scores import Scores, make, worst
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from torch import nn
 
 WEIGHTS = Path(__file__).parent / "weights"
+
+Window = tuple[int, ...]
+"""Token ids of one stretch of a text, special tokens included."""
+
+Run = Callable[[Window], tuple[float, Sequence[float]]]
+"""The network: a window's chance of override, and its four chances of intent."""
+
+_log = logging.getLogger(__name__)
 
 
 def sha256(path: Path) -> str:
@@ -27,75 +38,105 @@ def sha256(path: Path) -> str:
 
 
 class Encoder:
-    """MiniLM with our adapter merged in and our two heads on top. Use `Encoder.load`."""
+    """MiniLM with our adapter merged in and our two heads on top. Use `Encoder.load`. Safe for several threads."""
 
-    def __init__(
-        self, body: "nn.Module", heads: "nn.Module", tokenizer: "Tokenizer", scale: tuple[float, float], digest: str
-    ) -> None:
-        self._body, self._heads, self._tokenizer = body.eval(), heads.eval(), tokenizer
-        self._scale = scale
+    def __init__(self, run: Run, tokenizer: "Tokenizer", digest: str) -> None:
+        self._run, self._tokenizer = run, tokenizer
         self.digest = digest
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Self:
-        """Read weights whose digests stand on their card; anything else raises WeightsError."""
-        from safetensors.torch import load_file
+    def load(cls, folder: Path | None = None, cache: Path | None = None, *, exact: bool = False) -> Self:
+        """Read weights whose digests stand on their card; anything else raises WeightsError.
+
+        The int8 graph is built at the first start, about a second, and kept in `cache` when the card names its
+        digest. `exact` runs the same weights in fp32 under torch instead, to compare with: about three times slower.
+        """
         from tokenizers import Tokenizer
 
-        from guards import network
-
-        folder = folder or WEIGHTS
-        base = network.base_folder()
-        files = {"guard.safetensors": folder / "guard.safetensors", "base": base / "model.safetensors"}
-        card = _card(folder)
-        _verify(card, files)
-        tensors = load_file(files["guard.safetensors"])
-        body, heads = network.bare_encoder(), network.Heads()
-        network.merge(body, tensors)
-        heads.load_state_dict({k.removeprefix("heads."): v for k, v in tensors.items() if k.startswith("heads.")})
+        folder, base = folder or WEIGHTS, base_folder()
+        card = Card.read(folder)
+        _verify(card, "guard.safetensors", folder / "guard.safetensors")
         tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
         tokenizer.no_padding()
-        tokenizer.enable_truncation(network.LENGTH, stride=network.OVERLAP)
-        scale = (float(card["temperature"]["override"]), float(card["temperature"]["intent"]))
-        return cls(body, heads, tokenizer, scale, card_digest(folder))
+        tokenizer.enable_truncation(card.length, stride=card.overlap)
+        if exact:
+            from guards import network
+
+            _verify(card, "base", base / "model.safetensors")
+            return cls(network.exact(folder), tokenizer, card.digest)
+        return cls(_session(_graph(card, folder, base, cache or cache_folder())), tokenizer, card.digest)
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Scores of each text, the worst over its overlapping windows of 128 tokens. Cost is linear in the tokens."""
-        return [worst(self._windows(text)) for text in texts]
+        cut = [self.windows(text) for text in texts]
+        found = {window: self.score_window(window) for window in dict.fromkeys(chain.from_iterable(cut))}
+        return [worst(found[window] for window in windows) for windows in cut]
 
-    def _windows(self, text: str) -> list[Scores]:
+    def windows(self, text: str) -> tuple[Window, ...]:
+        """The overlapping windows of a text, at least one."""
         # the tokenizer rejects lone surrogates; nothing readable is lost with them
         encoding = self._tokenizer.encode(text.encode("utf-8", "replace").decode())
-        return [self._one(window.ids) for window in (encoding, *encoding.overflowing)]
+        return tuple(tuple(window.ids) for window in (encoding, *encoding.overflowing))
 
-    def _one(self, ids: list[int]) -> Scores:
-        import torch
-
-        tokens = torch.tensor([ids])
-        with torch.inference_mode():
-            mask = torch.ones_like(tokens)
-            states = self._body(input_ids=tokens, attention_mask=mask).last_hidden_state
-            override, intent = self._heads(states, mask)
-            chance = torch.softmax(intent[0] / self._scale[1], 0).tolist()
-            return make(torch.sigmoid(override[0] / self._scale[0]).item(), chance[1], chance[2], chance[3])
+    def score_window(self, window: Window) -> Scores:
+        """Scores of one window."""
+        override, intent = self._run(window)
+        return make(override, *intent[1:])
 
 
 def card_digest(folder: Path | None = None) -> str:
     """What `Encoder.digest` will be, read from the card alone; raises WeightsError."""
-    digests = _card(folder or WEIGHTS)["digests"]
-    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()
+    return Card.read(folder or WEIGHTS).digest
 
 
-def _card(folder: Path) -> dict[str, Any]:
+def cache_folder() -> Path:
+    """Where built graphs are kept: under PRECEPTOR_HOME, else where the user's caches are."""
+    home = os.environ.get("PRECEPTOR_HOME")
+    if home:
+        return Path(home) / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "preceptor"
+
+
+def _verify(card: Card, name: str, path: Path) -> None:
+    expected, got = card.digests.get(name), sha256(path) if path.is_file() else "no file"
+    if expected != got:
+        raise WeightsError(f"{name}: expected digest {expected}, got {got}")
+
+
+def _graph(card: Card, folder: Path, base: Path, cache: Path) -> bytes:
+    """The graph with the digest on the card, from the cache or built anew; without one there, built every time."""
+    expected = card.digests.get("graph")
+    kept = cache / f"{expected}.onnx"
+    if expected and kept.is_file():
+        found = kept.read_bytes()
+        if graph.digest(found) == expected:
+            return found
+    _verify(card, "base", base / "model.safetensors")
+    built = graph.assemble(folder, base)
+    if expected is None:
+        return built
+    if graph.digest(built) != expected:
+        raise WeightsError(f"graph: expected digest {expected}, got {graph.digest(built)}")
     try:
-        card: dict[str, Any] = json.loads((folder / "card.json").read_text())
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"expected a card in {folder}, got {error}") from error
-    return card
+        graph.write(kept, built)
+    except OSError as error:  # it only makes the next start slower
+        _log.warning("the guard's graph was not kept in %s: %s", cache, error)
+    return built
 
 
-def _verify(card: dict[str, Any], files: dict[str, Path]) -> None:
-    for name, path in files.items():
-        expected, got = card.get("digests", {}).get(name), sha256(path) if path.is_file() else "no file"
-        if expected != got:
-            raise WeightsError(f"{name}: expected digest {expected}, got {got}")
+def _session(built: bytes) -> Run:
+    import numpy as np
+    import onnxruntime as ort  # type: ignore[import-untyped]
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # the graph is drawn as it should run, so that there is nothing to rewrite
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(built, options, providers=["CPUExecutionProvider"])
+
+    def run(window: Window) -> tuple[float, Sequence[float]]:
+        override, intent = session.run(("override", "intent"), {"ids": np.array([window], dtype=np.int64)})
+        return float(override[0, 0]), intent[0].tolist()
+
+    return run

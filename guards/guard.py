@@ -3,26 +3,26 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from guards.checks import Case
 from guards.errors import GuardFault
-from guards.normalize import views
+from guards.judge import Judge, settle
+from guards.material import Material, gather
 from guards.policy import Policy
 from guards.scores import Scorer, Scores, worst
 from guards.validators import Validators
 from guards.verdict import Action, Context, Decision, Stage, Verdict, redact
 
-_REQUEST_CHARS = 600
-_PRECEDING_CHARS = 1500  # at least 256 tokens of English
-
 
 class Guard:
     """Judges prompts and answers by one policy. Holds no state between calls."""
 
-    def __init__(self, policy: Policy, scorer: Scorer, timeout_s: float = 10.0) -> None:
+    def __init__(self, policy: Policy, scorer: Scorer, timeout_s: float = 10.0, judge: Judge | None = None) -> None:
         self._policy = policy
         self._scorer = scorer
         self._timeout_s = timeout_s
+        self._judge_by = judge
         self._validators = Validators()
 
     @property
@@ -43,28 +43,20 @@ class Guard:
             raise GuardFault(f"expected verdicts, got {type(error).__name__}: {error}") from error
 
     async def _judge(self, text: str, stage: Stage, context: Context) -> Decision:
-        asked, carried = _asked(text, stage, context), _carried(text, stage, context)
-        scores = await self._scores((*asked, *carried))
-        case = Case(
-            text=text,
-            stage=stage,
-            policy=self._policy,
-            asked=worst(scores[: len(asked)]) if asked else None,
-            carried=worst(scores[len(asked) :]) if carried else None,
-            views=(*asked, *carried),
-        )
+        material = gather(text, stage, context)
+        case = _case(Case(text, stage, self._policy, context), material, await self._scores(material.texts))
         verdicts = await self._validators.run(case)
+        if self._judge_by:
+            verdicts = await settle(self._judge_by, text, stage, verdicts, self._policy, self._timeout_s / 2)
         return self._decide(text, stage, context, verdicts, case)
 
-    async def _scores(self, texts: Sequence[str]) -> list[Scores]:
-        unique = list(dict.fromkeys(texts))
-        scores = await self._scorer(unique)
-        if len(scores) != len(unique):
-            raise GuardFault(f"expected {len(unique)} scores, got {len(scores)}")
+    async def _scores(self, texts: Sequence[str]) -> dict[str, Scores]:
+        scores = await self._scorer(texts)
+        if len(scores) != len(texts):
+            raise GuardFault(f"expected {len(texts)} scores, got {len(scores)}")
         if not all(s.sane for s in scores):
             raise GuardFault("expected probabilities, got scores that are none")
-        by_text = dict(zip(unique, scores, strict=True))
-        return [by_text[text] for text in texts]
+        return dict(zip(texts, scores, strict=True))
 
     def _decide(self, text: str, stage: Stage, context: Context, verdicts: tuple[Verdict, ...], case: Case) -> Decision:
         if not verdicts:
@@ -78,7 +70,7 @@ class Guard:
         )
         category = deciding.category if deciding.action is not Action.ALLOW else None
         clean = _redacted(text, verdicts) if action is Action.REDACT else text
-        return Decision(action, category, deciding.score, verdicts, clean, case.asked or case.carried)
+        return Decision(action, category, deciding.score, verdicts, clean, _shown(case))
 
     def _effective(self, verdict: Verdict, stage: Stage, passes: frozenset[str]) -> Action:
         if verdict.action is not Action.TEACH or verdict.category is None:
@@ -88,21 +80,27 @@ class Guard:
         return Action.TEACH if stage is Stage.PROMPT else Action.REFUSE
 
 
-def _asked(text: str, stage: Stage, context: Context) -> tuple[str, ...]:
-    """What the user wrote, in every view: the turn to be answered, and all turns together (crescendo)."""
-    if stage is not Stage.PROMPT:
-        return ()
-    turns = context.history or (text,)
-    return tuple(dict.fromkeys((*views(turns[-1]), *views("\n".join(turns)))))
+def _case(case: Case, material: Material, scores: dict[str, Scores]) -> Case:
+    def of(texts: Sequence[str]) -> Scores | None:
+        return worst(scores[each] for each in texts) if texts else None
+
+    last_said = dict.fromkeys(reversed(material.turns))  # who asks the same again is not further on
+    return replace(
+        case,
+        asked=of(material.asked),
+        others=of(material.others),
+        carried=of(material.carried),
+        turns=tuple(worst(scores[view] for view in turn).harm for turn in reversed(last_said)),
+        views=material.texts,
+        hidden=material.hidden,
+    )
 
 
-def _carried(text: str, stage: Stage, context: Context) -> tuple[str, ...]:
-    """Text that is judged, but that nobody asked with: other roles' messages, or an answer with its request."""
-    if stage is Stage.PROMPT:
-        alone = text.split() == " ".join(context.history or (text,)).split()
-        return () if alone else views(text)
-    exchange = f"{context.request[-_REQUEST_CHARS:]}\n\n{context.preceding[-_PRECEDING_CHARS:]}{text}"
-    return (exchange.strip(),)
+def _shown(case: Case) -> Scores | None:
+    """What was asked, and an order that others are said to have given."""
+    if case.asked is None or case.others is None:
+        return case.asked or case.carried
+    return replace(case.asked, override=max(case.asked.override, case.others.override))
 
 
 def _redacted(text: str, verdicts: tuple[Verdict, ...]) -> str:

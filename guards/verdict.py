@@ -47,7 +47,7 @@ class Decision:
     """The worst verdict decides. `text` is what may be sent: the input, or with REDACT the input made clean.
 
     `score` belongs to the deciding verdict; on ALLOW it is the highest score below its threshold.
-    `scores` are the worst model scores over all views that were judged.
+    `scores` are the worst model scores of what was asked, over all views; of an answer, of the answer.
     """
 
     action: Action
@@ -62,15 +62,19 @@ class Decision:
 class Context:
     """What is known around a text.
 
-    request: the user's side of the conversation, flattened; judged together with answer windows.
+    request: the conversation, flattened; judged together with answer windows.
     preceding: the answer so far. passes: categories whose lesson the subject has passed.
     history: the single user turns, oldest first; the last one is the turn to be answered.
+    others: what the client says that others said (assistant messages, tool results); nobody vouches for it.
+    system: the deployment's own system prompt, which no answer may give away.
     """
 
     request: str = ""
     preceding: str = ""
     passes: frozenset[str] = frozenset()
     history: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    system: str = ""
 
 
 def redact(text: str, spans: tuple[Span, ...]) -> str:

@@ -1,22 +1,18 @@
 """Fit the guard's adapter and heads on Ray Train: `python -m train.fit_guard --data DIR --out DIR`.
 
-Writes guard.safetensors and card.json (digests, temperatures, sources, what was measured on held-out sources).
-With `--num-workers 0` the same loop runs in this process, without Ray. About a quarter of an hour on one core.
+Writes guard.safetensors and card.json (digests, temperatures, thresholds within the stated budgets, sources).
+With `--num-workers 0` the same loop runs in this process, without Ray. What it is worth says `train.evaluate_guard`.
 """
 
 import argparse
 import os
-import random
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from train.guard_data import Row
+from typing import Any
 
 Wrap = Callable[[Any], Any]
 
@@ -30,22 +26,10 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--data", type=Path, default=Path(default), help="folder with prompts/ and knowledge/")
     options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
-    options.add_argument("--epochs", type=int, default=1)
+    options.add_argument("--epochs", type=int, default=2)
     options.add_argument("--rows", type=int, default=0, help="train on this many rows only (0: all)")
-    options.add_argument("--no-measure", action="store_true", help="skip the held-out sources")
+    options.add_argument("--leave-out", metavar="GROUP", help="a group of sources to leave out, or languages")
     return options
-
-
-def rows_for(data: Path, limit: int) -> "tuple[list[Row], list[Row], list[Row]]":
-    """Train, stop and test rows; jailbreak templates also with an ask filled in."""
-    from train import guard_data
-
-    every = guard_data.rows(data)
-    by_split = {name: [row for row in every if row.split == name] for name in ("train", "stop", "test")}
-    rng = random.Random(7)  # noqa: S311 reproducible, not secret
-    train = by_split["train"] + guard_data.composed(by_split["train"], rng)[:600]
-    rng.shuffle(train)
-    return train[: limit or None], by_split["stop"], by_split["test"]
 
 
 def progress(seen: dict[str, float]) -> None:
@@ -53,7 +37,7 @@ def progress(seen: dict[str, float]) -> None:
     left = seen["s"] / seen["step"] * (seen["steps"] - seen["step"])
     print(
         f"step {seen['step']:.0f}/{seen['steps']:.0f}  loss {seen['loss']:.3f}  "
-        f"stop loss {seen['stop_loss']:.3f}  {seen['s']:.0f} s, about {left:.0f} s left",
+        f"ranking {seen['ranking']:.4f}  {seen['s']:.0f} s, about {left:.0f} s left",
         flush=True,
     )
 
@@ -62,21 +46,23 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
     """Fit on this worker's share of the rows; the folder where rank 0 has put weights and card."""
     import torch
 
-    from train import guard_calibration, guard_loop
+    from train import guard_card, guard_data, guard_loop
 
     plan = guard_loop.Plan(epochs=config["epochs"])
     torch.manual_seed(plan.seed)
-    train, stop, _ = rows_for(Path(config["data"]), config["rows"])
+    parts = guard_data.split(Path(config["data"]), config["left_out"])
+    train = parts.of("train")[: config["rows"] or None]
     share = train[rank::world][: len(train) // world]  # equal shares: DDP waits for the slowest
-    learner, stop_batches = guard_loop.Learner(), guard_loop.Batches(stop)
+    learner, stop = guard_loop.Learner(plan.rank), guard_loop.Batches(parts.of("stop"))
     report = progress if rank == 0 else (lambda _: None)
-    learner.restore(
-        guard_loop.fit(wrap(learner) if wrap else learner, guard_loop.Batches(share), stop_batches, plan, report)
-    )
+    learner.restore(guard_loop.fit(wrap(learner) if wrap else learner, guard_loop.Batches(share), stop, plan, report))
     out = Path(config["out"])
     if rank == 0:
-        heat = guard_calibration.temperatures(learner, stop_batches)
-        guard_calibration.write(out, learner.tensors(), heat, asdict(plan) | {"rows": len(train), "workers": world})
+        heat = guard_card.temperatures(learner, guard_loop.Batches(parts.of("tune")))
+        facts = {"rows": len(train), "workers": world, "left_out": config["left_out"], "removed": parts.removed}
+        guard_card.write(out, learner.tensors(), heat, asdict(plan) | facts)
+        if not config["left_out"]:  # such a guard is judged by the thresholds of the shipped one
+            guard_card.calibrate(out, parts.of("tune"))
     return out
 
 
@@ -126,25 +112,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fit_guard: expected prompts/ and knowledge/ in {options.data}, see PRECEPTOR_DATA", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
-    config = {"data": str(options.data), "out": str(options.out), "epochs": options.epochs, "rows": options.rows}
+    config = {
+        "data": str(options.data),
+        "out": str(options.out),
+        "epochs": options.epochs,
+        "rows": options.rows,
+        "left_out": options.leave_out,
+    }
     if options.num_workers:
         fit_on_ray(config, options.num_workers)
     else:
         fit_one(config)
-    if not options.no_measure:
-        show(options.data, options.out)
     return 0
-
-
-def show(data: Path, out: Path) -> None:
-    """Measure on the held-out sources and print one line for each."""
-    from guards.policy import Policy
-    from train import guard_calibration
-
-    _, _, test = rows_for(data, 0)
-    print(f"{'held-out source':48}{'n':>6}{'refused':>9}{'lesson':>9}")
-    for name, found in guard_calibration.measure(out, test, Policy.load()).items():
-        print(f"{name:48}{found['n']:6.0f}{found['refuse']:9.3f}{found['teach']:9.3f}")
 
 
 if __name__ == "__main__":

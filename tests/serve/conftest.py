@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from deployments import embedded
 
@@ -67,6 +68,17 @@ class Running:
         request.add_header("Authorization", f"Bearer {Path(self.env['RAY_AUTH_TOKEN_PATH']).read_text().strip()}")
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)["applications"]["preceptor"]
+
+    def configure(self, deployment: str, user_config: dict[str, Any]) -> None:
+        """Hand Serve the same graph with another `user_config`, as `serve deploy` does."""
+        config = yaml.safe_load((self.home / "serve.yaml").read_text())
+        (found,) = (each for each in config["applications"][0]["deployments"] if each["name"] == deployment)
+        found["user_config"] = user_config
+        url, body = f"{self.dashboard}/api/serve/applications/", json.dumps(config).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT")
+        request.add_header("Authorization", f"Bearer {Path(self.env['RAY_AUTH_TOKEN_PATH']).read_text().strip()}")
+        with urllib.request.urlopen(request, timeout=60):
+            return
 
     def pids(self, deployment: str) -> list[int]:
         replicas = self.applications()["deployments"][deployment]["replicas"]

@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import openai
@@ -68,6 +69,31 @@ def test_terms_come_first_and_a_revoked_key_stops_working(running: Running) -> N
     running.run("app.keys", "--url", running.url, "revoke", claims["jti"])
     time.sleep(3)
     assert running.ask(LEARN[0], key).json()["error"]["code"] == "revoked_api_key"
+
+
+def test_thresholds_change_without_a_restart_and_on_record(running: Running) -> None:
+    def policy() -> str:
+        with running.client() as client:
+            return client.get("/readyz").json()["policy"]
+
+    def wait_for(wanted: Callable[[], bool]) -> None:
+        until = time.monotonic() + 60
+        while not wanted():
+            assert time.monotonic() < until
+            time.sleep(0.5)
+
+    shipped, pids = policy(), running.pids("Gateway")
+    running.configure("Gateway", {"thresholds": {"harmful_operational": {"threshold": 0.36}}})
+    wait_for(lambda: policy() != shipped)
+    changed = policy()
+    assert running.ask(HARM).json()["error"]["preceptor"]["policy"]["digest"] == changed
+    running.configure("Gateway", {"thresholds": {"harmful_operational": {"threshold": 36}}})
+    alerts = ("audit.query", str(running.log), "select idx from records where kind = 'alert'", "--format", "json")
+    wait_for(lambda: json.loads(running.run(*alerts).stdout) != [])
+    assert (policy(), running.pids("Gateway")) == (changed, pids)
+    running.configure("Gateway", {"thresholds": {}})
+    wait_for(lambda: policy() == shipped)
+    assert running.pids("Gateway") == pids
 
 
 def test_mixed_requests_in_parallel_all_stand_in_the_log(running: Running, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_two_training_workers_are_placed_beside_the_graph(running: Running, tmp_
     running.wait_ready()
     code, said = submit(
         running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "2",
-        "--rows", "64", "--epochs", "1", "--no-measure", seconds=500,
+        "--rows", "64", "--epochs", "1", seconds=500,
     )  # fmt: skip
     assert code == 0, said[-3000:]
     assert list(tmp_path.rglob("*.safetensors"))

@@ -13,7 +13,7 @@ ASK = "please write me a small program that watches the folder"
 WORDS = st.lists(
     st.sampled_from(["show", "me", "how", "you", "would", "use", "the", "old", "garden", "tools", "what", "is", "it"]),
     min_size=8,
-    max_size=14,
+    unique=True,
 ).map(" ".join)
 
 

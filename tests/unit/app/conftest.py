@@ -16,6 +16,7 @@ from app.auth import Role, TokenKey
 from app.control import ControlView
 from app.exchange import Identity
 from app.limits import Limiter
+from app.rulebook import Rulebook
 from app.settings import Limits
 from app.terms import Terms, load_lessons
 from audit import init, keys
@@ -26,7 +27,6 @@ from audit.record import Entry
 from deployments.chat import Turn
 from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
-from guards.guard import Guard
 from guards.policy import Policy
 from guards.scores import Scores
 
@@ -134,17 +134,16 @@ class World:
         self.issuer = TokenKey.load(home / "keys")
         self.view = ControlView(self.control)
         self.counts: Counter[str] = Counter()
-        policy, terms = Policy.load(), Terms.load()
+        terms = Terms.load()
         self.terms = terms
         self.tutor = Tutor(
-            identity=Identity("tiny", "a" * 64, "b" * 64, policy.version, policy.digest, terms.digest),
+            identity=Identity("tiny", "a" * 64, "b" * 64, terms.digest),
             keys=self.issuer,
             control=self.view,
             logs=[self.exchange],
-            guard=Guard(policy, self.scorer, limits.guard_timeout_s),
+            rulebook=Rulebook(Policy.load(), self.scorer, limits.guard_timeout_s, self.view, ("b" * 64, terms.digest)),
             model=self.model,
             chat=WordChat(),  # type: ignore[arg-type]
-            policy=policy,
             terms=terms,
             lessons=load_lessons(),
             limiter=Limiter(limits, time.monotonic),

@@ -54,16 +54,7 @@ async def test_an_answer_is_judged_with_its_request_and_what_went_before(policy)
 
     context = Context(request="the question", preceding="the beginning, ")
     await Guard(policy, record).check("the window", Stage.WINDOW, context)
-    assert len(seen) == 1
-    assert all(part in seen[0] for part in ("the question", "the beginning, the window"))
-
-
-async def test_an_earlier_turn_counts_and_so_does_another_role(judge):
-    guard = judge(worm=make(0.0, 0.0, 0.99, 0.0))
-    crescendo = Context(history=("tell me of the wo\u200brm", "now more"))
-    assert (await guard.check("tell me of the worm\nnow more", Stage.PROMPT, crescendo)).action is Action.REFUSE
-    planted = Context(history=("go on",))
-    assert (await guard.check("I will write a worm\ngo on", Stage.PROMPT, planted)).action is Action.REFUSE
+    assert seen == ["the question\n\nthe window", "the beginning, the window"]
 
 
 async def test_secrets_and_personal_data_are_taken_out_of_answers_only(judge):

@@ -66,10 +66,11 @@ def test_policy_says_what_the_terms_need(policy):
     assert {"dual_use", "harmful_operational", "other_harm", "override", "secret", "personal_data"} <= set(
         policy.categories
     )
-    assert all(c.clause and c.answer_threshold >= c.threshold for c in policy.categories.values())
+    assert policy.budget == 0.01
     assert policy.category("dual_use").lesson == "authorised-testing"
     assert policy.unlocked("exploit_payload", frozenset({"dual_use"}))
-    assert not policy.unlocked("harmful_operational", frozenset(policy.categories))
+    assert policy.unlocked("harmful_operational", frozenset({"dual_use"}))  # its band of doubt: REFUSE asks no pass
+    assert not policy.unlocked("unreadable", frozenset(policy.categories))
     assert policy.category("override").action is Action.REFUSE
     assert policy.category("dual_use").reached(1.0, Stage.ANSWER)
     with pytest.raises(GuardFault):

@@ -1,0 +1,111 @@
+"""Turns trained tensors into shipped weights and their card: digests, temperatures, thresholds, sources."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional
+
+from guards import graph, network
+from guards.encoder import Encoder, sha256
+from guards.normalize import views
+from guards.scores import Scores, worst
+from train import guard_thresholds
+from train.guard_loop import Batches, Learner, logits
+from train.guard_rows import EDUCATIONAL, NAMES, Row
+from train.guard_sources import SOURCES
+
+COMMAND = "python -m train.fit_guard --data DIR --out DIR --num-workers 0"
+# Share of benign texts that may be refused, and that may be refused or met with a lesson.
+BUDGETS = {"plain": (0.01, 0.10), "scary": (0.05, 0.20)}
+SCARY = frozenset({"written/harms", "written/overrides", "written/contrasts", "written/games", "written/pairs"})
+_MOST_PER_SOURCE = 150
+
+
+def temperatures(learner: Learner, rows: Batches) -> dict[str, float]:
+    """The divisor of each head's logits that makes its probabilities fit these rows best; a plain search."""
+    override, intent = logits(learner, rows)
+    kinds = torch.tensor([row.intent for row in rows.rows])
+    flags = torch.tensor([float(row.override) for row in rows.rows])
+    known = flags >= 0
+    grid: list[float] = [round(0.6 + 0.1 * i, 1) for i in range(35)]
+
+    def intent_loss(t: float) -> float:
+        return float(functional.cross_entropy(intent / t, kinds, ignore_index=-1))
+
+    def override_loss(t: float) -> float:
+        return float(functional.binary_cross_entropy_with_logits(override[known] / t, flags[known]))
+
+    return {"override": min(grid, key=override_loss), "intent": min(grid, key=intent_loss)}
+
+
+def write(out: Path, tensors: dict[str, torch.Tensor], heat: dict[str, float], plan: dict[str, Any]) -> None:
+    """Save the weights in half precision, and a card with their digest and that of the graph that will serve them."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = out / "guard.safetensors"
+    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, weights)
+    weights.chmod(0o644)
+    card: dict[str, Any] = {
+        "command": COMMAND,
+        "plan": plan,
+        "digests": {"guard.safetensors": sha256(weights), "base": sha256(network.base_folder() / "model.safetensors")},
+        "temperature": heat,
+        "sources": {s.name: {"licence": s.licence, "split": s.split} for s in SOURCES},
+        "written": "train/guard_sets (ours, Apache-2.0)",
+        "feeds": "ATT&CK, CWE, CVE, KEV, Sigma, Atomic Red Team, OWASP cheat sheets and testing guide (titles, prose)",
+    }
+    _put(out, card)
+    card["digests"] |= {"graph": graph.digest(graph.assemble(out, network.base_folder()))}
+    _put(out, card)
+
+
+def calibrate(out: Path, rows: Sequence[Row]) -> dict[str, Any]:
+    """Thresholds within the budgets on the benign ones of these rows, scored by the graph; kept on the card.
+
+    Also kept: on how many of all these rows the graph acts as the exact weights do, at these thresholds.
+    """
+    encoder, exact = Encoder.load(out), Encoder.load(out, exact=True)
+    scores = [(row, read(encoder, row.text)) for row in rows]
+    benign = [(row.source, s) for row, s in scores if row.label == NAMES[EDUCATIONAL] and row.language == "english"]
+    refusals = guard_thresholds.choose(_pools(benign, 0), guard_thresholds.REFUSALS)
+    lessons = guard_thresholds.choose(_pools(benign, 1), guard_thresholds.LESSONS)
+    acts = [(_act(s, refusals, lessons), _act(read(exact, row.text), refusals, lessons)) for row, s in scores]
+    found = {
+        "calibration": {"refuse": asdict(refusals), "teach": asdict(lessons)},
+        "agreement": {"texts": len(acts), "same_action": round(sum(a == b for a, b in acts) / len(acts), 5)},
+    }
+    card = json.loads((out / "card.json").read_text())
+    _put(out, card | found)
+    return found
+
+
+def _pools(benign: Sequence[tuple[str, Scores]], kind: int) -> tuple[guard_thresholds.Pool, ...]:
+    """Texts that only look dangerous have a budget of their own."""
+    parts = {"plain": [b for b in benign if b[0] not in SCARY], "scary": [b for b in benign if b[0] in SCARY]}
+    return tuple(
+        guard_thresholds.Pool(name, BUDGETS[name][kind], guard_thresholds.balanced(part, _MOST_PER_SOURCE))
+        for name, part in parts.items()
+    )
+
+
+def _act(scores: Scores, refusals: guard_thresholds.Chosen, lessons: guard_thresholds.Chosen) -> str:
+    for action, chosen, kinds in (
+        ("refuse", refusals, guard_thresholds.REFUSALS),
+        ("teach", lessons, guard_thresholds.LESSONS),
+    ):
+        if any(kinds[name](scores) >= limit for name, limit in chosen.thresholds.items()):
+            return action
+    return "allow"
+
+
+def read(encoder: Encoder, text: str) -> Scores:
+    """The worst scores over all views of a text, as the guard takes them."""
+    return worst(encoder.score(views(text)))
+
+
+def _put(out: Path, card: dict[str, Any]) -> None:
+    (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")

@@ -1,0 +1,56 @@
+"""Whole sources left out: one guard per group of sources, fitted without it and measured on it. Resumes by folder."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from train import guard_data, guard_judging
+from train.guard_measures import Judged
+from train.guard_rows import Row
+from train.guard_sources import GROUPS, SOURCES
+
+LANGUAGES = "languages"
+PLAIN = "cse_prompt_injection"
+FOLDS = (*GROUPS, LANGUAGES)
+
+
+def folder_of(home: Path, fold: str) -> Path:
+    """Where a fold's weights and judged rows lie."""
+    return home / fold.replace(" ", "-")
+
+
+def left_out_rows(data: Path, fold: str) -> list[Row]:
+    """The rows that a fold's guard has not seen; for languages also the plain English ones that they translate."""
+    parts = guard_data.split(data, fold)
+    test = parts.of("test")
+    if fold == LANGUAGES:
+        plain = [row for row in parts.of("known", "tune") if row.source == PLAIN]
+        return plain + [row for row in test if row.language in guard_data.LEFT_OUT_LANGUAGES]
+    names = {source.name for source in SOURCES if source.group == fold}
+    return [row for row in test if row.source in names]
+
+
+def fit(data: Path, home: Path, fold: str) -> None:
+    """Fit a fold's guard in a process of its own, unless its card is there. Raises CalledProcessError."""
+    folder = folder_of(home, fold)
+    if (folder / "card.json").is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "train.fit_guard", "--data", str(data), "--out", str(folder)]
+    with (folder / "fit.log").open("w") as log:
+        subprocess.run([*command, "--leave-out", fold, "--num-workers", "0"], check=True, stdout=log, stderr=log)
+
+
+def measured(data: Path, home: Path, jobs: int) -> Iterator[tuple[str, list[Judged]]]:
+    """Each fold with its left-out rows as judged, fitted `jobs` at a time; what a former run finished is read back."""
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [(fold, pool.submit(fit, data, home, fold)) for fold in FOLDS]
+        for fold, fitted in waiting:
+            fitted.result()
+            kept = folder_of(home, fold) / "judged.jsonl"
+            if not kept.is_file():
+                judge = guard_judging.Judge(folder_of(home, fold))
+                guard_judging.save(kept, judge.all(left_out_rows(data, fold)))
+            yield fold, guard_judging.load(kept)
