@@ -3,33 +3,24 @@
 The same files give the same bytes on every machine: only elementwise numpy is used, whose results IEEE 754 fixes,
 never a matrix product, whose order of additions is the library's choice. So the graph need not be shipped; its
 SHA-256 stands on the card. Needs neither torch nor transformers.
-
-Weights are symmetric int8 with one scale for each 32 inputs of an output; onnxruntime quantises activations the same
-way, row by row, while it runs. One scale per output and per row was twice as fast and nearly three times as far off.
 """
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from guards.card import Card
 from guards.errors import WeightsError
+from guards.sheet import CONTRIB, FLOOR, Array, Sheet, Tensors, quantise
 
-Array = NDArray[Any]
-Tensors = Mapping[str, Array]
-
-LAYERS, ATTENTION_HEADS, EPSILON = 6, 12, 1e-12  # of the public encoder
-BLOCK = 32
-_CONTRIB = "com.microsoft"
-_OPSETS = (("", 18), (_CONTRIB, 1))
+LAYERS, ATTENTION_HEADS = 6, 12  # of the public encoder
+KEEN = 8  # neurons of each layer that stay in fp32
+PROOF = 16 * 255 * 127  # what the output `proof` is where sums of int8 products are exact
+_OPSETS = (("", 18), (CONTRIB, 1))
 _IR_VERSION = 9
-_INT8 = 4  # accuracy level of MatMulNBits: multiply in int8
 
 
 def build(folder: Path, base: Path, target: Path) -> str:
@@ -62,7 +53,10 @@ def write(target: Path, graph: bytes) -> None:
 
 
 def assemble(folder: Path, base: Path) -> bytes:
-    """The graph as bytes. Input `ids`: 1 x tokens, int64; outputs `override`: 1 x 1 and `intent`: 1 x 4, chances."""
+    """The graph as bytes. Input `ids`: 1 x tokens, int64; outputs `override`: 1 x 1 and `intent`: 1 x 4, chances.
+
+    A third output, `proof`, is less than PROOF where the processor's int8 products overflow in 16 bits.
+    """
     card = Card.read(folder)
     trained = _read(folder / "guard.safetensors")
     try:
@@ -105,83 +99,21 @@ def _product(up: Array, down: Array) -> Array:
     return total
 
 
-def quantise(weights: Array, block: int) -> tuple[Array, Array]:
-    """Symmetric int8 over blocks of the last axis: numbers from -127 to 127, and one scale for each block."""
-    blocks = weights.reshape(*weights.shape[:-1], -1, block)
-    scales = np.abs(blocks).max(-1) / np.float32(127)
-    scales[scales == 0] = 1
-    return np.rint(blocks / scales[..., None]).astype(np.int8), scales
-
-
-class _Sheet:
-    """Nodes and constants of a graph in the making."""
-
-    def __init__(self, weights: Tensors) -> None:
-        self.weights = weights
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, array: Array) -> str:
-        """Name an array."""
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def node(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
-        """Add an operator; its one output."""
-        return self.nodes_out(kind, inputs, [output], domain, **attributes)[0]
-
-    def nodes_out(
-        self, kind: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: Any
-    ) -> list[str]:
-        """Add an operator; its outputs."""
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(kind, inputs, outputs, outputs[0], domain=domain, **attributes))
-        return outputs
-
-    def dense(self, source: str, output: str, *layers: str) -> str:
-        """Linear layers over the same input, their outputs side by side."""
-        matrix = np.concatenate([self.weights[f"{layer}.weight"] for layer in layers])
-        bias = np.concatenate([self.weights[f"{layer}.bias"] for layer in layers])
-        numbers, scales = quantise(matrix, BLOCK)
-        inputs = [
-            source,
-            self.constant(f"{output}.weight", (numbers.astype(np.int16) + 128).astype(np.uint8)),
-            self.constant(f"{output}.scale", scales),
-            "",
-            "",
-            self.constant(f"{output}.bias", bias),
-        ]
-        rows, columns = matrix.shape
-        return self.node("MatMulNBits", inputs, output, _CONTRIB, N=rows, K=columns, bits=8, block_size=BLOCK,
-                         accuracy_level=_INT8)  # fmt: skip
-
-    def normalised_sum(self, left: str, right: str, output: str, norm: str) -> str:
-        """Layer norm of a sum. onnxruntime's fused operator took 0.10 ms at 64 tokens, these two under 0.02 ms."""
-        inputs = [
-            self.node("Add", [left, right], f"{output}.sum"),
-            self.constant(f"{output}.gamma", self.weights[f"{norm}.weight"]),
-            self.constant(f"{output}.beta", self.weights[f"{norm}.bias"]),
-        ]
-        return self.node("LayerNormalization", inputs, output, axis=-1, epsilon=EPSILON)
-
-
 def _draw(weights: Tensors, trained: Tensors, card: Card) -> bytes:
     from onnx import TensorProto, helper
 
-    sheet = _Sheet(weights)
+    sheet = Sheet(weights)
+    _proof(sheet)
     states = _embedded(sheet)
     for number in range(LAYERS):
-        states = _layer(sheet, states, number)
+        states = _thought(sheet, _noted(sheet, states, number), number)
     _heads(sheet, states, trained, card)
-    floats = TensorProto.FLOAT
+    outputs = {"override": [1, 1], "intent": [1, 4], "proof": [1, 1]}
     graph = helper.make_graph(
         sheet.nodes,
         "guard",
         [helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "tokens"])],
-        [helper.make_tensor_value_info(name, floats, [1, size]) for name, size in (("override", 1), ("intent", 4))],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         sheet.constants,
     )
     opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS]
@@ -189,43 +121,70 @@ def _draw(weights: Tensors, trained: Tensors, card: Card) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _embedded(sheet: _Sheet) -> str:
+def _proof(sheet: Sheet) -> None:
+    """The largest sum of 16 products that there is; some processors without VNNI get it wrong."""
+    ends = [np.full((1, 16), 255, np.uint8), np.full((16, 1), 127, np.int8)]
+    names = [sheet.constant(f"proof.{side}", array) for side, array in zip(("left", "right"), ends, strict=True)]
+    sheet.node("MatMulIntegerToFloat", [*names, "unit", "unit"], "proof", CONTRIB)
+
+
+def _embedded(sheet: Sheet) -> str:
     """Token ids to the first states. The table is int8 too, one scale a token: a start reads a quarter of the bytes."""
     from onnx import TensorProto
 
-    words = sheet.weights["embeddings.word_embeddings.weight"]
     # there is one text, so its token type is always 0
     kinds = sheet.weights["embeddings.token_type_embeddings.weight"]
     places = sheet.weights["embeddings.position_embeddings.weight"] + kinds[0]
-    numbers, scales = quantise(words, words.shape[1])
-    zero = sheet.constant("zero", np.array([0], np.int64))
-    picked = sheet.node("Gather", [sheet.constant("words", numbers[:, 0]), "ids"], "picked")
-    scale = sheet.node("Gather", [sheet.constant("words.scale", scales), "ids"], "picked.scale")
+    numbers, scales = quantise(sheet.weights["embeddings.word_embeddings.weight"])
+    row = sheet.node("Squeeze", ["ids", "zero"], "row")  # from here on tokens are rows, with no axis for a batch
+    picked = sheet.node("Gather", [sheet.constant("words", numbers), row], "picked")
+    scale = sheet.node("Gather", [sheet.constant("words.scale", scales[:, None]), row], "picked.scale")
     read = sheet.node("Mul", [sheet.node("Cast", [picked], "picked.float", to=TensorProto.FLOAT), scale], "read")
-    tokens = sheet.node("Shape", ["ids"], "tokens", start=1)
-    first = sheet.node("Slice", [sheet.constant("places", places), zero, tokens, zero], "places.first")
+    first = sheet.node("Slice", [sheet.constant("places", places), "zero", "tokens", "zero"], "places.first")
     return sheet.normalised_sum(read, first, "embedded", "embeddings.LayerNorm")
 
 
-def _layer(sheet: _Sheet, states: str, number: int) -> str:
-    """One block of BERT: attention, then a feed-forward network, each added to its input and normalised."""
+def _noted(sheet: Sheet, states: str, number: int) -> str:
+    """The first half of a block of BERT: attention, added to its input and normalised."""
+    name = f"encoder.layer.{number}.attention"
+    looks = [f"{name}.self.{kind}" for kind in ("query", "key", "value")]
+    joined = sheet.dense(sheet.states(states), f"{number}.looks", *sheet.layer(*looks))
+    batch = sheet.node("Unsqueeze", [joined, "zero"], f"{number}.batch")  # attention wants one
+    parts = sheet.nodes_out("Split", [batch], looks, axis=-1, num_outputs=3)
+    seen = sheet.node("MultiHeadAttention", parts, f"{number}.attended", CONTRIB, num_heads=ATTENTION_HEADS)
+    digits = sheet.digits(sheet.node("Squeeze", [seen, "zero"], f"{number}.seen"))
+    weight, bias = sheet.layer(f"{name}.output.dense")
+    mixed = sheet.product(digits, f"{number}.mixed", *quantise(weight))
+    mixed = sheet.node("Add", [mixed, sheet.constant(f"{number}.mixed.bias", bias)], f"{number}.mixed")
+    return sheet.normalised_sum(mixed, states, f"{number}.noted", f"{name}.output.LayerNorm")
+
+
+def _thought(sheet: Sheet, states: str, number: int) -> str:
+    """The second half: a feed-forward network, added to its input and normalised.
+
+    Its neurons with the largest weights behind them stay in fp32, and that also narrows the scales of all the others.
+    """
     name = f"encoder.layer.{number}"
-    looks = [f"{name}.attention.self.{kind}" for kind in ("query", "key", "value")]
-    joined = sheet.dense(states, f"{number}.looks", *looks)
-    parts = sheet.nodes_out("Split", [joined], looks, axis=-1, num_outputs=3)
-    seen = sheet.node("MultiHeadAttention", parts, f"{number}.seen", _CONTRIB, num_heads=ATTENTION_HEADS)
-    mixed = sheet.dense(seen, f"{number}.mixed", f"{name}.attention.output.dense")
-    noted = sheet.normalised_sum(mixed, states, f"{number}.noted", f"{name}.attention.output.LayerNorm")
-    wide = sheet.dense(noted, f"{number}.wide", f"{name}.intermediate.dense")
-    thought = sheet.dense(sheet.node("Gelu", [wide], f"{number}.gelu", _CONTRIB), f"{number}.thought",
-                          f"{name}.output.dense")  # fmt: skip
-    return sheet.normalised_sum(thought, noted, f"{number}.states", f"{name}.output.LayerNorm")
+    (rise, before), (fall, after) = sheet.layer(f"{name}.intermediate.dense"), sheet.layer(f"{name}.output.dense")
+    order = np.argsort(-np.abs(fall).max(0), kind="stable")
+    keen, rest = np.sort(order[:KEEN]), np.sort(order[KEEN:])
+    fire = sheet.exact(states, f"{number}.keen", rise[keen], before[keen])
+    fire = sheet.node("Gelu", [fire], f"{number}.keen.gelu", CONTRIB)
+    wide = sheet.dense(sheet.states(states), f"{number}.wide", rise[rest], before[rest])
+    wide = sheet.node("Gelu", [wide], f"{number}.gelu", CONTRIB)
+    digits = sheet.digits(sheet.node("Add", [wide, "floor"], f"{number}.lifted"), signed=False)
+    numbers, scales = quantise(fall[:, rest])
+    lift = (numbers.sum(1, dtype=np.int64) * scales.astype(np.float64) * FLOOR).astype(np.float32)
+    kept = sheet.exact(fire, f"{number}.exact", fall[:, keen], after - lift)
+    thought = sheet.node(
+        "Add", [sheet.product(digits, f"{number}.thought", numbers, scales), kept], f"{number}.thought"
+    )
+    return sheet.normalised_sum(thought, states, f"{number}.states", f"{name}.output.LayerNorm")
 
 
-def _heads(sheet: _Sheet, states: str, trained: Tensors, card: Card) -> None:
+def _heads(sheet: Sheet, states: str, trained: Tensors, card: Card) -> None:
     """Chances from the mean state. Temperatures are divided in here, so that the graph's digest names them too."""
-    mean = sheet.node("ReduceMean", [states, sheet.constant("one", np.array([1], np.int64))], "mean", keepdims=0)
+    mean = sheet.node("ReduceMean", [states, "zero"], "mean", keepdims=1)
     for head, heat, chance in (("override", card.override, "Sigmoid"), ("intent", card.intent, "Softmax")):
         weight, bias = (trained[f"heads.{head}.{part}"] / np.float32(heat) for part in ("weight", "bias"))
-        inputs = [mean, sheet.constant(f"{head}.weight", weight), sheet.constant(f"{head}.bias", bias)]
-        sheet.node(chance, [sheet.node("Gemm", inputs, f"{head}.logits", transB=1)], head)
+        sheet.node(chance, [sheet.exact(mean, f"{head}.logits", weight, bias)], head)

@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--data", type=Path, default=Path(default), help="folder with prompts/ and knowledge/")
     options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
-    options.add_argument("--epochs", type=int, default=2)
+    options.add_argument("--epochs", type=int, default=4)
     options.add_argument("--rows", type=int, default=0, help="train on this many rows only (0: all)")
     options.add_argument("--leave-out", metavar="GROUP", help="a group of sources to leave out, or languages")
     return options

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,17 +18,13 @@ Report = Callable[[dict[str, float]], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train. rate is the peak learning rate; looks: how often in all the stop rows are looked at.
+    """How to train. rate is the peak learning rate; looks: how often in all the stop rows are looked at."""
 
-    hard: share of the rows, those with the highest loss so far, that the epochs after the first go over again.
-    """
-
-    epochs: int = 3
+    epochs: int = 4
     batch: int = 32
     rate: float = 1e-3
     rank: int = 48
-    hard: float = 0.5
-    looks: int = 4
+    looks: int = 8
     smoothing: float = 0.03
     seed: int = 7
 
@@ -80,10 +76,9 @@ class Batches:
         self.rows = rows
         self._ids = [encoding.ids for encoding in tokenizer.encode_batch([row.text for row in rows])]
 
-    def draw(self, size: int, rng: random.Random | None = None, rows: Sequence[int] | None = None) -> list[list[int]]:
-        """Row numbers in batches, of all rows or of these; shuffled among like lengths when a generator is given."""
-        chosen = range(len(self.rows)) if rows is None else rows
-        order = sorted(chosen, key=lambda i: len(self._ids[i]) + (rng.random() * 8 if rng else 0))
+    def draw(self, size: int, rng: random.Random | None = None) -> list[list[int]]:
+        """Row numbers batch by batch; shuffled among like lengths when a generator is given."""
+        order = sorted(range(len(self.rows)), key=lambda i: len(self._ids[i]) + (rng.random() * 8 if rng else 0))
         groups = [order[i : i + size] for i in range(0, len(order), size)]
         if rng:
             rng.shuffle(groups)
@@ -98,14 +93,14 @@ class Batches:
         return ids, (ids != 0).long()
 
 
-def losses(override: torch.Tensor, intent: torch.Tensor, rows: Sequence[Row], smoothing: float) -> torch.Tensor:
-    """Both heads' loss of each row; a label of -1 teaches its head nothing."""
+def loss(override: torch.Tensor, intent: torch.Tensor, rows: Sequence[Row], smoothing: float) -> torch.Tensor:
+    """Both heads' losses; a label of -1 teaches its head nothing."""
     kinds = torch.tensor([row.intent for row in rows])
     flags = torch.tensor([float(row.override) for row in rows])
     known = (flags >= 0).float()
-    meant = functional.cross_entropy(intent, kinds, ignore_index=-1, label_smoothing=smoothing, reduction="none")
-    forced = functional.binary_cross_entropy_with_logits(override, flags.clamp(min=0), weight=known, reduction="none")
-    return meant + forced
+    meant = functional.cross_entropy(intent, kinds, ignore_index=-1, label_smoothing=smoothing, reduction="sum")
+    forced = functional.binary_cross_entropy_with_logits(override, flags.clamp(min=0), weight=known, reduction="sum")
+    return (meant + forced) / len(rows)
 
 
 @torch.inference_mode()
@@ -140,45 +135,30 @@ def ranking(learner: nn.Module, batches: Batches) -> float:
     return (auc(harm[meant], kinds[meant] >= HARMFUL) + auc(override[forced], flags[forced] == 1)) / 2
 
 
-def epochs(train: Batches, plan: Plan, lost: list[float]) -> Iterator[list[int]]:
-    """Batches of all epochs: first every row, then again and again the rows that `lost` says are hard by now."""
-    rng = random.Random(plan.seed)  # noqa: S311 reproducible, not secret
-    yield from train.draw(plan.batch, rng)
-    for _ in range(plan.epochs - 1):
-        hardest = sorted(range(len(lost)), key=lambda i: -lost[i])[: _count(train, plan)]
-        yield from train.draw(plan.batch, rng, hardest)
-
-
-def _count(train: Batches, plan: Plan) -> int:
-    return max(1, int(plan.hard * len(train.rows)))
-
-
 def fit(learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: Report) -> dict[str, torch.Tensor]:
     """Train `learner` (a Learner, or DDP around one); the tensors of the look that ranks the stop rows best."""
     inner: Learner = learner.module if hasattr(learner, "module") else learner  # type: ignore[assignment]
-    later = -(-_count(train, plan) // plan.batch)
-    total = -(-len(train.rows) // plan.batch) + later * (plan.epochs - 1)
+    rng = random.Random(plan.seed)  # noqa: S311 reproducible, not secret
+    groups = [group for _ in range(plan.epochs) for group in train.draw(plan.batch, rng)]
+    total = len(groups)
     trained = [p for p in learner.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=plan.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=total, pct_start=0.1)
-    lost = [0.0] * len(train.rows)
     best, kept, started = 0.0, inner.tensors(), time.monotonic()
-    for step, group in enumerate(epochs(train, plan, lost), 1):
+    for step, group in enumerate(groups, 1):
         learner.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):  # half the time where the processor has bf16
             override, intent = learner(*train.padded(group))
-        each = losses(override.float(), intent.float(), [train.rows[i] for i in group], plan.smoothing)
-        for i, value in zip(group, each.tolist(), strict=True):
-            lost[i] = value
+        value = loss(override.float(), intent.float(), [train.rows[i] for i in group], plan.smoothing)
         optimiser.zero_grad()
-        torch.autograd.backward(each.mean())
+        torch.autograd.backward(value)
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         schedule.step()
         if step % max(1, total // plan.looks) == 0 or step == total:
             seen = ranking(inner, stop)
             spent = time.monotonic() - started
-            report({"step": step, "steps": total, "loss": each.mean().item(), "ranking": seen, "s": spent})
+            report({"step": step, "steps": total, "loss": value.item(), "ranking": seen, "s": spent})
             if seen > best:
                 best, kept = seen, inner.tensors()
     return kept

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from train.guard_rows import DUAL_USE, EDUCATIONAL, HARMFUL, OTHER_HARM, UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One prompt set. most: how many rows are taken; group: which sets are left out together when it is unseen."""
+    """One prompt set. most: rows taken of each intent; group: which sets are left out together when it is unseen."""
 
     name: str
     licence: str
@@ -26,7 +27,7 @@ class Source:
 
 # Sets without a clear permissive licence appear only as test: no published weight has seen them.
 SOURCES = (
-    Source("cysecbench", "MIT", HARMFUL, 0, 3200, "security questions"),
+    Source("cysecbench", "MIT", HARMFUL, 0, 1500, "security questions"),
     Source("secbench_stems_en", "MIT", EDUCATIONAL, 0, 642, "security questions"),
     Source("cse_mitre_a", "MIT", HARMFUL, 0, 485, "CyberSecEval code"),
     Source("cse_frr_a", "MIT", EDUCATIONAL, 0, 353, "CyberSecEval code"),
@@ -75,12 +76,11 @@ _CYBER = re.compile(
 )
 _PRODUCES = re.compile(
     r"(?i)\W*(?:please )?(?:write|create|develop|generate|build|design|craft|code|construct|implement|script|program|"
-    r"produce|compose|make|devise|formulate|provide (?:me )?(?:with )?(?:a |the )?(?:code|script)|demonstrate a script|"
-    r"how (?:can|do|would|could|might|should) (?:i|we|one|you)\b|is it possible to|can (?:a|an|i|one)\b)"
+    r"produce|compose|make|devise|formulate|provide (?:me )?(?:with )?(?:a |the )?(?:code|script)|demonstrate a)\b"
 )
 _COVERT = re.compile(
     r"(?i)undetect|without (?:being )?(?:detect|leaving|alert|rais)|evad|steal|victim|malicious|malware|ransom|botnet|"
-    r"trojan|worm\b|rootkit|bootkit|keylog|spyware|stealth|conceal|covert|unauthori[sz]ed|no evidence|no trace|"
+    r"trojan|worm\b|rootkit|bootkit|keylog|spyware|stealth|conceal|covert|unauthori[sz]ed|no evidence|trace|"
     r"infect|propagat|backdoor|breach|compromis"
 )
 _DEFENDS = re.compile(
@@ -91,7 +91,7 @@ _DEFENDS = re.compile(
 def relabel(text: str, category: str, source: Source) -> int | None:
     """The intent of one row of a source; None drops the row.
 
-    cysecbench calls all its rows malicious. Asks to produce or carry out an attack, and those that want it hidden or
+    cysecbench calls all its rows malicious. Asks to make something for an attack, and those that want it hidden or
     done to a victim, are harmful; questions about methods, tools and steps without that are dual use; whatever
     speaks of detecting or preventing is dropped. Sets of general harm hold cyber asks too, and trustllm_misuse holds
     asks for advice that harm nobody: of its mixed part only asks with a word of harm in them stay.
@@ -120,11 +120,11 @@ def read(folder: Path, source: Source, rng: random.Random) -> Iterator[Row]:
     with gzip.open(folder / "prompts" / f"{source.name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         found = [(row["text"], row["category"]) for row in map(json.loads, lines)]
     rng.shuffle(found)
-    taken = 0
+    taken: Counter[int] = Counter()
     for text, category in found:
         intent = relabel(text, category, source)
-        if intent is None or taken >= source.most or (source.name == "harmbench" and _COPYRIGHT.search(text)):
+        if intent is None or taken[intent] >= source.most or (source.name == "harmbench" and _COPYRIGHT.search(text)):
             continue
-        taken += 1
+        taken[intent] += 1
         language = category.rsplit("/", 1)[-1] if source.name.endswith("multilingual") else "english"
         yield Row(text, intent, source.override, source.name, source.split, language)
