@@ -40,7 +40,7 @@ def progress(done: int, of: int) -> None:
 
 
 def unseen(options: argparse.Namespace, judge: "Judge") -> "tuple[list[Judged], list[Judged]]":
-    """What left-out sources and test-only sets showed, and the rows of the languages fold."""
+    """What test-only sets and, if wanted, left-out sources showed, and the rows of the languages fold."""
     from train import guard_data, guard_unseen
     from train.guard_sources import SOURCES
 
@@ -50,7 +50,8 @@ def unseen(options: argparse.Namespace, judge: "Judge") -> "tuple[list[Judged], 
     for row in judge.all(rows, progress):
         judged[row.source].append(row)
     spoken: list[Judged] = []
-    for fold, found in guard_unseen.measured(options.data, options.home, options.jobs):
+    folds = guard_unseen.measured(options.data, options.home, options.jobs) if options.unseen else ()
+    for fold, found in folds:
         print(f"left out: {fold}: {len(found)} rows", flush=True)
         if fold == guard_unseen.LANGUAGES:
             spoken = found
@@ -68,10 +69,10 @@ def sheet(options: argparse.Namespace) -> dict[str, Any]:
     judge = Judge(options.weights)
     known_rows = guard_data.split(options.data).of("known")
     known = judge.all(known_rows, progress)
-    left_out, spoken = unseen(options, judge) if options.unseen else ([], [])
+    left_out, spoken = unseen(options, judge)
     plain = [row.text for row in known_rows if 250 <= len(row.text) <= 330 and row.language == "english"]
     return {
-        "command": "python -m train.evaluate_guard --data DIR --unseen",
+        "command": f"python -m train.evaluate_guard --data DIR{' --unseen' * options.unseen}",
         "guard": judge.digest,
         "targets": guard_sheet.targets(guard_targets.measured(guard_targets.Rows(known, left_out))),
         "reliability": guard_sheet.curves(known),

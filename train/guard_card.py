@@ -21,9 +21,11 @@ from train.guard_sources import SOURCES
 
 COMMAND = "python -m train.fit_guard --data DIR --out DIR --num-workers 0"
 # Share of benign texts that may be refused, and that may be refused or met with a lesson.
-BUDGETS = {"plain": (0.01, 0.10), "scary": (0.05, 0.20)}
-SCARY = frozenset({"written/harms", "written/overrides", "written/contrasts", "written/games", "written/pairs"})
-_MOST_PER_SOURCE = 150
+BUDGETS = {"plain": (0.01, 0.06), "scary": (0.05, 0.15)}
+SCARY = frozenset(
+    f"written/{name}" for name in ("harms", "overrides", "contrasts", "games", "pairs", "neighbours", "twins")
+)
+_MOST_PER_SOURCE = 250
 
 
 def temperatures(learner: Learner, rows: Batches) -> dict[str, float]:

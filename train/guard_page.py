@@ -4,11 +4,11 @@ from typing import Any
 
 _FRAME = """# The guard, measured
 
-Written by `python -m train.evaluate_guard`; the same figures lie in `guards/weights/sheet.json`. Known: near-duplicate
-clusters held out of sources that the shipped guard was trained on. Unseen: whole sources left out, each group judged
-by a guard that was fitted without it, and sets that no published weight may be trained on. Caught means refused;
-a lesson does not count. Intervals are exact 95 % (Clopper and Pearson). Thresholds: `guards/policy.yaml`, chosen on
-other held-out clusters for a stated budget of false refusals.
+Written by `{command}`; the same figures lie in `guards/weights/sheet.json`. Known: near-duplicate
+clusters held out of sources that the shipped guard was trained on. Unseen: sets that no published weight may be
+trained on and, with `--unseen`, whole groups of sources, each judged by a guard that was fitted without it. Caught
+means refused; a lesson does not count. Intervals are exact 95 % (Clopper and Pearson). Thresholds:
+`guards/policy.yaml`, chosen on other held-out clusters for a stated budget of false refusals.
 
 ![The measures and the reliability of both heads](guard.svg)
 
@@ -104,6 +104,7 @@ def _misses(found: dict[str, Any]) -> str:
 def render(sheet: dict[str, Any]) -> str:
     """The page."""
     return _FRAME.format(
+        command=sheet["command"],
         targets=_targets(sheet),
         evasion=_evasion(sheet["evasion"]),
         languages=_languages(sheet["languages"]) if sheet["languages"] else "Not run.",

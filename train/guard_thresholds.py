@@ -1,7 +1,8 @@
-"""Thresholds from scores on stated budgets: as low as the upper bounds of the false refusals allow.
+"""Thresholds from scores on stated budgets of false refusals, by split conformal prediction.
 
-One number is searched: how many benign texts each category alone may refuse. The largest that keeps, in every pool,
-the upper end of the exact 95 % interval of all refusals together within the pool's budget gives the thresholds.
+One number is searched: how many benign texts each category alone may refuse. The largest that keeps every pool within
+its budget gives the thresholds. With k of n texts reached, a new text of the same kind is reached with a chance of at
+most (k + 1) / (n + 1) (Vovk et al. 2005); the exact 95 % bound of the share is kept beside it.
 """
 
 from collections import defaultdict
@@ -33,7 +34,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Thresholds per category; of each pool how many texts meet any of them, of how many, and the 95 % bound."""
+    """Thresholds per category; of each pool how many texts meet any of them, of how many, and the exact 95 % bound."""
 
     thresholds: dict[str, float]
     pools: dict[str, tuple[int, int, float]]
@@ -56,7 +57,7 @@ def choose(pools: Sequence[Pool], categories: Mapping[str, Score], floor: float 
     for allowed in range(len(every) // 10):
         limits = {name: _above(ranks[allowed], floor) for name, ranks in ranked.items()}
         found = {pool.name: _reached(pool, limits, categories) for pool in pools}
-        if any(found[pool.name][2] > pool.budget for pool in pools):
+        if any((found[pool.name][0] + 1) / (found[pool.name][1] + 1) > pool.budget for pool in pools):
             break
         best = Chosen(limits, found)
     if best is None:

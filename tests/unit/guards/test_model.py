@@ -15,10 +15,19 @@ from guards import encoder as encoder_module
 from guards.encoder import Encoder
 from guards.errors import WeightsError
 from guards.guard import Guard
+from guards.policy import Policy
 from guards.score import main
 from guards.verdict import Action, Context, Stage
 
 ROWS = [json.loads(line) for line in Path(__file__).with_name("paraphrases.jsonl").read_text().splitlines()]
+PROSE = (
+    "The committee met in spring and spoke about the garden, its paths and the new fence.",
+    "Two members had measured the beds and found that a third of the roses would not survive another dry summer.",
+    "After lunch the treasurer read the accounts; the harvest fair had brought in more than anyone had hoped.",
+    "It rained for most of the afternoon, so the walk to the old mill was put off until Sunday.",
+    "Somebody asked whether the benches near the pond could be painted before the school visits in June.",
+    "A letter from the neighbours thanked us for the apples and offered help with the hedge in return.",
+)
 LEET = str.maketrans("aeiost", "431057")
 
 
@@ -28,11 +37,11 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def guard(encoder, policy) -> Guard:
+def guard(encoder) -> Guard:
     async def scorer(texts):
         return encoder.score(texts)
 
-    return Guard(policy, scorer)
+    return Guard(Policy.load(), scorer)
 
 
 async def actions(guard, kind, change=str) -> Counter[Action]:
@@ -71,7 +80,7 @@ async def test_a_disguise_changes_little(guard, disguise):
 
 
 async def test_harm_hidden_in_a_long_text_is_found_and_cost_is_linear(guard, encoder):
-    prose = "The committee met in spring and spoke about the garden, its paths and the new fence. " * 60
+    prose = " ".join(PROSE * 10)
     ask = next(row["text"] for row in ROWS if row["class"] == "harmful")
     assert (await guard.check(prose, Stage.PROMPT)).action is Action.ALLOW
     assert (await guard.check(f"{prose}\n\n{ask}\n\n{prose}", Stage.PROMPT)).action is not Action.ALLOW
