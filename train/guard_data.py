@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guards import normalize
-from train import guard_duplicates, guard_feeds, guard_mutations, guard_sources
+from train import guard_duplicates, guard_feeds, guard_joined, guard_mutations, guard_sources
 from train.guard_rows import EDUCATIONAL, HARMFUL, NAMES, OTHER_HARM, UNKNOWN, Row
 from train.guard_voices import Voices
 
@@ -65,15 +65,12 @@ def _placed(rows: Sequence[Row], sketches: guard_duplicates.Sketches) -> list[Ro
 
 
 def _passages(feeds: guard_feeds.Feeds, voices: Voices, rng: random.Random) -> Iterator[Row]:
-    """Teaching prose, alone and as the answer to a question; and asks for harm that hide in the middle of it."""
+    """Teaching prose, alone and as the answer to a question."""
     for text in feeds.passages:
         yield Row(text, EDUCATIONAL, 0, "feeds/passages", "test" if _hashed(text, 3) == 0 else "train")
     known = [text for text in feeds.passages if _hashed(text, 3)]
     for _ in range(500):
         yield Row(f"{voices.say('educational')}\n\n{rng.choice(known)}", EDUCATIONAL, 0, "feeds/exchanges")
-    for _ in range(300):
-        before, after = rng.choice(known)[:200], rng.choice(known)[:150]
-        yield Row(f"{before} {voices.say('harmful')} {after}", HARMFUL, 0, "feeds/hidden")
 
 
 def _composed(rows: Sequence[Row], rng: random.Random, most: int = 500) -> list[Row]:
@@ -111,7 +108,7 @@ def split(folder: Path, left_out: str | None = None, seed: int = 7) -> Split:
     every = [*_placed(distinct, sketches), *voices.rows(), *_passages(feeds, voices, rng)]
     held_out = [row for row in every if row.split != "train"]
     train = [row for row in every if row.split == "train"]
-    train += _composed(train, rng)
+    train += [*_composed(train, rng), *guard_joined.joined(train, rng)]
     bad = guard_duplicates.leaked([row.text for row in train], (row.text for row in held_out), sketches)
     removed = Counter(train[i].source for i in bad)
     clean = [_as_trained(row, rng) for i, row in enumerate(train) if i not in bad]

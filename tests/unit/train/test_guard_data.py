@@ -18,7 +18,7 @@ TESTED = Path(__file__).parents[1] / "guards"
 @pytest.fixture(scope="module")
 def parts() -> guard_data.Split:
     if not (DATA / "prompts").is_dir():
-        pytest.xfail("not run: no data (4 tests)")
+        pytest.xfail("not run: no data (5 tests)")
     return guard_data.split(DATA)
 
 
@@ -94,3 +94,11 @@ def test_long_rows_are_cut_to_one_window():
     rng = random.Random(1)  # noqa: S311
     row = guard_data.Row(" ".join(f"word{i}" for i in range(400)), 0, 0, "x")
     assert len(guard_data._cut(row, rng).text.split()) == guard_data._WINDOW_WORDS
+
+
+def test_conversations_are_made_of_training_rows_and_carry_the_worst_turn(parts):
+    made = [row for row in parts.of("train") if row.source.startswith("joined/")]
+    assert Counter(row.label for row in made)["educational"] >= 1500
+    assert all(len(row.text.split()) <= 110 for row in made if row.source == "joined/honest")
+    assert {row.label for row in made if row.source == "joined/harmful"} == {"harmful"}
+    assert not any(row.source.startswith("joined/") for row in parts.of("tune", "known", "stop", "test"))
