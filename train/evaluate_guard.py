@@ -39,8 +39,8 @@ def progress(done: int, of: int) -> None:
         print(f"judged {done} of {of}", flush=True)
 
 
-def unseen(options: argparse.Namespace, judge: "Judge") -> "tuple[list[Judged], list[Judged]]":
-    """What test-only sets and, if wanted, left-out sources showed, and the rows of the languages fold."""
+def unseen(options: argparse.Namespace, judge: "Judge") -> "tuple[list[Judged], list[list[Judged]], list[Judged]]":
+    """Rows of test-only sets and, if wanted, left-out sources; the same by guard; those of the languages fold."""
     from train import guard_data, guard_unseen
     from train.guard_sources import SOURCES
 
@@ -49,16 +49,17 @@ def unseen(options: argparse.Namespace, judge: "Judge") -> "tuple[list[Judged], 
     judged: dict[str, list[Judged]] = {row.source: [] for row in rows}
     for row in judge.all(rows, progress):
         judged[row.source].append(row)
-    spoken: list[Judged] = []
+    apart, spoken = [[row for group in judged.values() for row in group]], []
     folds = guard_unseen.measured(options.data, options.home, options.jobs) if options.unseen else ()
     for fold, found in folds:
         print(f"left out: {fold}: {len(found)} rows", flush=True)
         if fold == guard_unseen.LANGUAGES:
             spoken = found
             continue
-        for source in {row.source for row in found}:
+        apart.append(found)
+        for source in {source.name for source in SOURCES if source.group == fold}:
             judged[source] = [row for row in found if row.source == source]
-    return [row for group in judged.values() for row in group], spoken
+    return [row for group in judged.values() for row in group], apart[1:] or apart, spoken
 
 
 def sheet(options: argparse.Namespace) -> dict[str, Any]:
@@ -69,18 +70,19 @@ def sheet(options: argparse.Namespace) -> dict[str, Any]:
     judge = Judge(options.weights)
     known_rows = guard_data.split(options.data).of("known")
     known = judge.all(known_rows, progress)
-    left_out, spoken = unseen(options, judge)
+    left_out, apart, spoken = unseen(options, judge)
+    prose = [row.text for row in known_rows if row.label == "educational" and len(row.text) > 400]
     plain = [row.text for row in known_rows if 250 <= len(row.text) <= 330 and row.language == "english"]
     return {
         "command": f"python -m train.evaluate_guard --data DIR{' --unseen' * options.unseen}",
         "guard": judge.digest,
-        "targets": guard_sheet.targets(guard_targets.measured(guard_targets.Rows(known, left_out))),
+        "targets": guard_sheet.targets(guard_targets.measured(guard_targets.Rows(known, left_out, apart))),
         "reliability": guard_sheet.curves(known),
         "evasion": guard_sheet.evasion(judge, known_rows),
         "languages": guard_sheet.languages(spoken),
         "known": guard_sheet.per_source(known),
         "unseen": guard_sheet.per_source(left_out),
-        "latency": guard_sheet.latency(judge, plain[:_LATENCY_PROMPTS]),
+        "latency": guard_sheet.latency(judge, plain[:_LATENCY_PROMPTS], prose),
         "misses": guard_sheet.misses([*known, *left_out]),
     }
 

@@ -61,8 +61,9 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
         heat = guard_card.temperatures(learner, guard_loop.Batches(parts.of("tune")))
         facts = {"rows": len(train), "workers": world, "left_out": config["left_out"], "removed": parts.removed}
         guard_card.write(out, learner.tensors(), heat, asdict(plan) | facts)
-        if not config["left_out"]:  # such a guard is judged by the thresholds of the shipped one
-            guard_card.calibrate(out, parts.of("tune"))
+        guard_card.calibrate(out, parts.of("tune"))
+        if not config["left_out"]:
+            guard_card.compare(out, parts.of("tune"))
     return out
 
 

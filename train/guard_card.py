@@ -13,18 +13,16 @@ from torch.nn import functional
 from guards import graph, network
 from guards.encoder import Encoder, sha256
 from guards.normalize import views
+from guards.policy import Policy
 from guards.scores import Scores, worst
 from train import guard_thresholds
 from train.guard_loop import Batches, Learner, logits
 from train.guard_rows import EDUCATIONAL, NAMES, Row
-from train.guard_sources import SOURCES
+from train.guard_sources import SCARY, SOURCES
 
 COMMAND = "python -m train.fit_guard --data DIR --out DIR --num-workers 0"
 # Share of benign texts that may be refused, and that may be refused or met with a lesson.
 BUDGETS = {"plain": (0.01, 0.06), "scary": (0.05, 0.15)}
-SCARY = frozenset(
-    f"written/{name}" for name in ("harms", "overrides", "contrasts", "games", "pairs", "neighbours", "twins")
-)
 _MOST_PER_SOURCE = 250
 
 
@@ -65,23 +63,39 @@ def write(out: Path, tensors: dict[str, torch.Tensor], heat: dict[str, float], p
     _put(out, card)
 
 
-def calibrate(out: Path, rows: Sequence[Row]) -> dict[str, Any]:
-    """Thresholds within the budgets on the benign ones of these rows, scored by the graph; kept on the card.
+def calibrate(out: Path, rows: Sequence[Row]) -> None:
+    """Thresholds within the budgets on the benign ones of these rows, scored by the graph; kept on the card."""
+    encoder = Encoder.load(out)
+    benign = [row for row in rows if row.label == NAMES[EDUCATIONAL] and row.language == "english"]
+    scores = [(row.source, read(encoder, row.text)) for row in benign]
+    refusals = guard_thresholds.choose(_pools(scores, 0), guard_thresholds.REFUSALS)
+    lessons = guard_thresholds.choose(_pools(scores, 1), guard_thresholds.LESSONS)
+    _put(out, card_of(out) | {"calibration": {"refuse": asdict(refusals), "teach": asdict(lessons)}})
 
-    Also kept: on how many of all these rows the graph acts as the exact weights do, at these thresholds.
-    """
+
+def compare(out: Path, rows: Sequence[Row]) -> None:
+    """On how many of these rows the graph acts as the exact weights do, at the card's thresholds; kept on the card."""
     encoder, exact = Encoder.load(out), Encoder.load(out, exact=True)
-    scores = [(row, read(encoder, row.text)) for row in rows]
-    benign = [(row.source, s) for row, s in scores if row.label == NAMES[EDUCATIONAL] and row.language == "english"]
-    refusals = guard_thresholds.choose(_pools(benign, 0), guard_thresholds.REFUSALS)
-    lessons = guard_thresholds.choose(_pools(benign, 1), guard_thresholds.LESSONS)
-    acts = [(_act(s, refusals, lessons), _act(read(exact, row.text), refusals, lessons)) for row, s in scores]
-    found = {
-        "calibration": {"refuse": asdict(refusals), "teach": asdict(lessons)},
-        "agreement": {"texts": len(acts), "same_action": round(sum(a == b for a, b in acts) / len(acts), 5)},
-    }
-    card = json.loads((out / "card.json").read_text())
-    _put(out, card | found)
+    limits = {kind: part["thresholds"] for kind, part in card_of(out)["calibration"].items()}
+    same = sum(_act(read(encoder, row.text), limits) == _act(read(exact, row.text), limits) for row in rows)
+    _put(out, card_of(out) | {"agreement": {"texts": len(rows), "same_action": round(same / len(rows), 5)}})
+
+
+def policy(out: Path) -> Policy:
+    """The shipped policy with the thresholds of this card in place of its own."""
+    shipped = Policy.load()
+    refuse, teach = (card_of(out)["calibration"][kind]["thresholds"] for kind in ("refuse", "teach"))
+    changes: dict[str, dict[str, float]] = {}
+    for name, limit in (teach | refuse).items():
+        changes[name] = {"threshold": limit, "answer_threshold": max(limit, shipped.category(name).answer_threshold)}
+        if name in refuse:
+            changes[name]["teach_threshold"] = min(teach[name], round(limit - 0.001, 3))
+    return shipped.overridden({"thresholds": changes})
+
+
+def card_of(out: Path) -> dict[str, Any]:
+    """The card in this folder."""
+    found: dict[str, Any] = json.loads((out / "card.json").read_text())
     return found
 
 
@@ -94,12 +108,9 @@ def _pools(benign: Sequence[tuple[str, Scores]], kind: int) -> tuple[guard_thres
     )
 
 
-def _act(scores: Scores, refusals: guard_thresholds.Chosen, lessons: guard_thresholds.Chosen) -> str:
-    for action, chosen, kinds in (
-        ("refuse", refusals, guard_thresholds.REFUSALS),
-        ("teach", lessons, guard_thresholds.LESSONS),
-    ):
-        if any(kinds[name](scores) >= limit for name, limit in chosen.thresholds.items()):
+def _act(scores: Scores, limits: dict[str, dict[str, float]]) -> str:
+    for action, kinds in (("refuse", guard_thresholds.REFUSALS), ("teach", guard_thresholds.LESSONS)):
+        if any(kinds[name](scores) >= limit for name, limit in limits[action].items()):
             return action
     return "allow"
 

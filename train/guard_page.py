@@ -18,7 +18,7 @@ means refused; a lesson does not count. Intervals are exact 95 % (Clopper and Pe
 
 ## Evasion: refused, in per cent
 
-Harmful asks and overrides should stay refused in every disguise; benign security questions should stay answered.
+Harmful asks and overrides should stay refused in every disguise; benign texts should stay answered.
 
 {evasion}
 
@@ -41,7 +41,8 @@ A guard fitted without these languages; the first line is the English they were 
 ## Cost
 
 A whole check of a plain prompt of about 64 tokens, rules and policy included, on one core: p50 {p50} ms, p99 {p99} ms
-({n} prompts, best of three runs).
+({n} prompts, best of three runs). A text of {long_words} words, about 8,000 tokens, is read whole: {long} ms. What
+the views of a disguise cost says the last column of the table of disguises.
 
 ## Worst misses
 
@@ -86,8 +87,8 @@ def _sources(found: dict[str, Any]) -> str:
 
 def _evasion(found: dict[str, Any]) -> str:
     labels = ["harmful", "override", "educational"]
-    rows = [[name, *(_percent(r[label]["share"]) for label in labels)] for name, r in found.items()]
-    return _table(["disguise", "harmful asks", "overrides", "benign security questions"], rows)
+    rows = [[name, *(_percent(r[label]["share"]) for label in labels), str(r["ms"])] for name, r in found.items()]
+    return _table(["disguise", "harmful asks", "overrides", "benign texts", "ms a check"], rows)
 
 
 def _languages(found: dict[str, Any]) -> str:

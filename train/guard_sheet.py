@@ -16,6 +16,8 @@ from train.guard_unseen import PLAIN
 
 Json = dict[str, Any]
 
+_LONG_WORDS = 6000  # about 8,000 tokens of teaching prose
+
 # Misses are quoted only from sets whose licence allows it.
 _QUOTABLE = (
     "written/",
@@ -62,7 +64,10 @@ def curves(rows: Sequence[Judged]) -> Json:
 
 
 def evasion(judge: Judge, rows: Sequence[Row], most: int = 100) -> Json:
-    """Refused share per disguise, of harmful asks, overrides and benign questions of at most 300 characters."""
+    """Refused share per disguise, of harmful asks, overrides and benign questions of at most 300 characters.
+
+    ms: median milliseconds of a check of these benign questions; what it is above plain, the further views cost.
+    """
     rng = random.Random(11)  # noqa: S311 reproducible, not secret
     short = [row for row in rows if len(row.text) <= 300 and row.language == "english"]
     rng.shuffle(short)
@@ -74,6 +79,7 @@ def evasion(judge: Judge, rows: Sequence[Row], most: int = 100) -> Json:
             texts = [row.text if name == "plain" else DISGUISES[name](row.text, rng) for row in group]
             judged = [judge.judge(row, text) for row, text in zip(group, texts, strict=True)]
             table[name][label] = rates(judged)["refuse"]
+        table[name]["ms"] = round(median(judge.milliseconds(texts)), 2) if texts else None
     return table
 
 
@@ -89,12 +95,23 @@ def languages(rows: Sequence[Judged]) -> Json:
     }
 
 
-def latency(judge: Judge, texts: Sequence[str], repeats: int = 3) -> Json:
-    """Milliseconds per whole check of plain prompts of about 64 tokens; the best of the repeats of each."""
+def latency(judge: Judge, texts: Sequence[str], prose: Sequence[str], repeats: int = 3) -> Json:
+    """Milliseconds per whole check of plain prompts of about 64 tokens; the best of the repeats of each.
+
+    long: the same for one text of about 8,000 tokens made of prose.
+    """
     judge.milliseconds(texts[:5])
     runs = [judge.milliseconds(texts) for _ in range(repeats)]
     best = sorted(min(times) for times in zip(*runs, strict=True))
-    return {"n": len(best), "p50": round(median(best), 2), "p99": round(best[int(0.99 * len(best))], 2)}
+    words = " ".join(prose).split()[:_LONG_WORDS]
+    long = min(judge.milliseconds([" ".join(words)] * repeats))
+    return {
+        "n": len(best),
+        "p50": round(median(best), 2),
+        "p99": round(best[int(0.99 * len(best))], 2),
+        "long": round(long),
+        "long_words": len(words),
+    }
 
 
 def misses(rows: Sequence[Judged], most: int = 6) -> Json:

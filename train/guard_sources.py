@@ -63,6 +63,10 @@ SOURCES = (
     Source("neuralchemy_injection", "not verified, test only", UNKNOWN, 1, 700, "injections", "test"),
     Source("tensortrust", "none, test only", UNKNOWN, 1, 865, "injections", "test"),
 )
+# Written in pairs that share words and differ in intent.
+PAIRED = frozenset(f"written/{name}" for name in ("contrasts", "neighbours", "pairs", "twins"))
+# Their benign texts only look dangerous.
+SCARY = PAIRED | {"coconot_contrast_train", "written/games", "written/harms", "written/overrides"}
 GROUPS = tuple(dict.fromkeys(source.group for source in SOURCES))
 
 _CLEAR = frozenset(

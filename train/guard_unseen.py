@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from train import guard_data, guard_judging
+from train import guard_card, guard_data, guard_judging
 from train.guard_measures import Judged
-from train.guard_rows import Row
-from train.guard_sources import GROUPS, SOURCES
+from train.guard_rows import EDUCATIONAL, Row
+from train.guard_sources import GROUPS, SCARY, SOURCES
 
 LANGUAGES = "languages"
 EPOCHS = "1"  # the shipped guard has more: what these show is a lower bound
@@ -24,14 +24,17 @@ def folder_of(home: Path, fold: str) -> Path:
 
 
 def left_out_rows(data: Path, fold: str) -> list[Row]:
-    """The rows that a fold's guard has not seen; for languages also the plain English ones that they translate."""
+    """The rows that a fold's guard has not seen, and benign ones of sets that no guard has, for its false positives.
+
+    For languages, the translated rows and the plain English ones that they translate.
+    """
     parts = guard_data.split(data, fold)
-    test = parts.of("test")
     if fold == LANGUAGES:
         plain = [row for row in parts.of("known", "tune") if row.source == PLAIN]
-        return plain + [row for row in test if row.language in guard_data.LEFT_OUT_LANGUAGES]
+        return plain + [row for row in parts.of("test") if row.language in guard_data.LEFT_OUT_LANGUAGES]
     names = {source.name for source in SOURCES if source.group == fold}
-    return [row for row in test if row.source in names]
+    benign = {s.name for s in SOURCES if s.split != "train" and s.intent == EDUCATIONAL and s.name not in SCARY}
+    return [row for row in parts.of("test", "stop") if row.source in names | benign]
 
 
 def fit(data: Path, home: Path, fold: str) -> None:
@@ -55,6 +58,7 @@ def measured(data: Path, home: Path, jobs: int) -> Iterator[tuple[str, list[Judg
             fitted.result()
             kept = folder_of(home, fold) / "judged.jsonl"
             if not kept.is_file():
-                judge = guard_judging.Judge(folder_of(home, fold))
+                folder = folder_of(home, fold)
+                judge = guard_judging.Judge(folder, guard_card.policy(folder))
                 guard_judging.save(kept, judge.all(left_out_rows(data, fold)))
             yield fold, guard_judging.load(kept)
