@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat
 from deployments.guard import RemoteScorer
+from deployments.judge import RemoteJudge
 from deployments.model import RemoteModel
 from deployments.ports import ServiceUnavailable
 from guards.policy import Policy
@@ -48,20 +50,28 @@ class Gateway:
         model: DeploymentHandle,
         control: DeploymentHandle,
         exchanges: list[DeploymentHandle],
+        judge: DeploymentHandle | None = None,
     ) -> None:
         require_safe_environment(settings)
         timeout_s = settings.limits.append_timeout_s
         view = ControlView(LogHandle(control, timeout_s))
         await view.refresh()
         folder = embedded.find(settings.models, settings.model)
-        terms, guard_digest = Terms.load(), await guard.digest.remote()
-        digests = (guard_digest, terms.digest)
+        terms = Terms.load()
+        digests = (await _guard_digest(guard, judge), terms.digest)
         self._tutor = Tutor(
             identity=Identity(settings.model, await model.digest.remote(), *digests),
             keys=TokenKey.load(settings.keys),
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
-            rulebook=Rulebook(Policy.load(), RemoteScorer(guard), settings.limits.guard_timeout_s, view, digests),
+            rulebook=Rulebook(
+                Policy.load(),
+                RemoteScorer(guard),
+                settings.limits.guard_timeout_s,
+                view,
+                digests,
+                RemoteJudge(judge) if judge else None,
+            ),
             model=RemoteModel(model),
             chat=ChatFormat.load(folder.path),
             terms=terms,
@@ -95,3 +105,11 @@ class Gateway:
                 entry = Entry(Kind.tick, str(uuid7()), 0, "preceptor", "gateway", {"counts": counts})
                 with contextlib.suppress(ServiceUnavailable, AuditError):
                     await self._tutor.control.log.append([entry])
+
+
+async def _guard_digest(guard: DeploymentHandle, judge: DeploymentHandle | None) -> str:
+    """What every record cites: the weights that judge, those of the second opinion among them."""
+    first: str = await guard.digest.remote()
+    if judge is None:
+        return first
+    return hashlib.sha256(f"guard {first} judge {await judge.digest.remote()}".encode()).hexdigest()

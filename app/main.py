@@ -4,24 +4,36 @@ No `from __future__ import annotations` here: Serve validates `args:` against th
 be the class itself.
 """
 
+from pathlib import Path
+
 from ray.serve import Application
 
 from app.ingress import Gateway
 from app.settings import Settings, from_environment, require_safe_environment
 from deployments.auditor import AuditLog
 from deployments.guard import Guard
+from deployments.judge import Judge
 from deployments.model import Model
 
 
 def build(args: Settings) -> Application:
-    """The graph Gateway → Guard, Model, AuditLog; arguments win over the environment."""
+    """The graph Gateway → Guard, Model, AuditLog, and Judge where one is set; arguments win over the environment."""
     settings = from_environment(**args.model_dump(exclude_unset=True))
     require_safe_environment(settings)
     exchanges = [_log(settings, f"exchange-{number}") for number in range(settings.exchange_logs)]
     control = _log(settings, "control", exchanges)
     guard = Guard.bind()  # type: ignore[attr-defined]
     model = Model.bind(str(settings.models), settings.model, control, str(settings.audit))  # type: ignore[attr-defined]
-    return Gateway.bind(settings, guard, model, control, exchanges)  # type: ignore[attr-defined]
+    judge = _judge(settings.judge, settings.judge_gpus) if settings.judge else None
+    return Gateway.bind(settings, guard, model, control, exchanges, judge)  # type: ignore[attr-defined]
+
+
+def _judge(folder: Path, gpus: float) -> Application:
+    resources = {"num_cpus": 0.2, "num_gpus": gpus}
+    return Judge.options(  # type: ignore[attr-defined]
+        max_ongoing_requests=16, max_queued_requests=64, max_surge_percent=100, health_check_timeout_s=30,
+        graceful_shutdown_wait_loop_s=1, graceful_shutdown_timeout_s=10, ray_actor_options=resources,
+    ).bind(str(folder.absolute()))  # fmt: skip
 
 
 def _log(settings: Settings, name: str, siblings: list[Application] | None = None) -> Application:

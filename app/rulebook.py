@@ -13,6 +13,7 @@ from audit.record import Entry, Kind
 from deployments.ports import ServiceUnavailable
 from guards.errors import PolicyError
 from guards.guard import Guard
+from guards.judge import Judge
 from guards.policy import Policy
 from guards.scores import Scorer
 
@@ -33,13 +34,20 @@ class Rulebook:
     """Holds the rules in force; starts with the shipped ones. `digests` are the guard's and the terms'."""
 
     def __init__(
-        self, shipped: Policy, scorer: Scorer, timeout_s: float, control: ControlView, digests: tuple[str, str]
+        self,
+        shipped: Policy,
+        scorer: Scorer,
+        timeout_s: float,
+        control: ControlView,
+        digests: tuple[str, str],
+        judge: Judge | None = None,
     ) -> None:
         self._shipped = shipped
         self._scorer = scorer
         self._timeout_s = timeout_s
         self._control = control
         self._digests = digests
+        self._judge = judge
         self._turn = asyncio.Lock()
         self._again: asyncio.Task[None] | None = None
         self.rules = self._rules(shipped)
@@ -91,4 +99,4 @@ class Rulebook:
                 return
 
     def _rules(self, policy: Policy) -> Rules:
-        return Rules(policy, Guard(policy, self._scorer, self._timeout_s))
+        return Rules(policy, Guard(policy, self._scorer, self._timeout_s, self._judge))

@@ -39,6 +39,8 @@ class Settings(BaseModel):
     log: str | None = None  # an object store's URL; without it the log lies in `home`
     commit_interval_ms: int = Field(20, ge=0)  # 100 suits an object store
     model: str = "smollm2-135m-instruct"
+    judge: Path | None = None  # folder of an instruction model that settles the guard's doubts; without it none does
+    judge_gpus: float = Field(0.0, ge=0)
     limits: Limits = Limits()
 
     @property

@@ -54,6 +54,10 @@ class ChatFormat:
         text = self._template.render(messages=messages, add_generation_prompt=True)
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def first(self, answer: str) -> int:
+        """The token that an answer with this text begins with."""
+        return int(self._tokenizer.encode(answer, add_special_tokens=False).ids[0])
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, control tokens left out."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))

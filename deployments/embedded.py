@@ -52,8 +52,7 @@ def prepare(models: Path, say: Callable[[str], None]) -> ModelFolder:
         work = Path(tempfile.mkdtemp(dir=models, prefix=".converting-"))
         try:
             _convert(work)
-            files = {path.name: _sha256(path) for path in sorted(work.iterdir())}
-            (work / MANIFEST).write_text(json.dumps(files, indent=1))
+            (work / MANIFEST).write_text(json.dumps(survey(work).files, indent=1))
             shutil.rmtree(target, ignore_errors=True)
             work.rename(target)
         finally:
@@ -65,6 +64,12 @@ def find(models: Path, name: str) -> ModelFolder:
     """Open a prepared model folder; raises FileNotFoundError when it was never prepared."""
     path = models / name
     return ModelFolder(name, path, json.loads((path / MANIFEST).read_text()))
+
+
+def survey(path: Path) -> ModelFolder:
+    """Any folder of weights, every file hashed; raises FileNotFoundError."""
+    files = {file.name: _sha256(file) for file in sorted(path.iterdir()) if file.is_file()}
+    return ModelFolder(path.name, path, files)
 
 
 def _convert(folder: Path) -> None:

@@ -7,9 +7,11 @@ import pytest
 from app import rulebook as rulebook_module
 from deployments.ports import ServiceUnavailable
 from guards.errors import PolicyError
+from guards.policy import Policy
 from guards.scores import make
 
-STRICTER = {"thresholds": {"harmful_operational": {"threshold": 0.4}}}
+DOUBT = Policy.load().category("harmful_operational").teach_threshold
+STRICTER = {"thresholds": {"harmful_operational": {"threshold": DOUBT, "teach_threshold": DOUBT - 0.1}}}
 
 
 def policies(world) -> list[str]:
@@ -21,7 +23,7 @@ def kinds(world) -> list[str]:
 
 
 async def action(world) -> str:
-    world.scorer.marked["DOUBTWORD"] = make(0.0, 0.0, 0.42, 0.0)
+    world.scorer.marked["DOUBTWORD"] = make(0.0, 0.0, DOUBT, 0.0)
     answer = (await world.ask("DOUBTWORD")).json()
     return (answer.get("preceptor") or answer["error"]["preceptor"])["action"]
 
@@ -72,7 +74,7 @@ async def test_nothing_changes_while_the_log_takes_no_record(world, monkeypatch)
         await asyncio.sleep(0.02)
         if world.tutor.rulebook.rules is not before:
             break
-    assert world.tutor.rulebook.rules.policy.category("harmful_operational").threshold == 0.4
+    assert world.tutor.rulebook.rules.policy.category("harmful_operational").threshold == DOUBT
     assert policies(world) == [world.tutor.rulebook.rules.policy.digest]
 
 
