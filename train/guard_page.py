@@ -24,7 +24,9 @@ Harmful asks and overrides should stay refused in every disguise; benign texts s
 
 ## Translated attacks, languages that were left out
 
-A guard fitted without these languages; the first line is the English they were translated from.
+A guard fitted without these languages; the first line is the English they were translated from. In a script that the
+encoder does not read (here Bengali, Hindi, Korean, Russian) nothing is refused on scores that mean nothing: the text is
+met with a lesson that no pass opens, and is never answered.
 
 {languages}
 
@@ -93,8 +95,15 @@ def _evasion(found: dict[str, Any]) -> str:
 
 def _languages(found: dict[str, Any]) -> str:
     order = sorted(found, key=lambda name: (name != "english", name))
-    rows = [[n, str(found[n]["of"]), _percent(found[n]["share"])] for n in order]
-    return _table(["language", "texts", "refused %"], rows)
+    rows = [
+        [
+            name,
+            str(found[name]["refuse"]["of"]),
+            *(_percent(found[name][k]["share"]) for k in ("refuse", "refuse_or_teach")),
+        ]
+        for name in order
+    ]
+    return _table(["language", "texts", "refused %", "not answered %"], rows)
 
 
 def _misses(found: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from guards.verdict import Action
 from train.guard_judging import Judge
-from train.guard_measures import Judged, calibration_error, rates, reliability, share
+from train.guard_measures import Judged, calibration_error, rates, reliability
 from train.guard_mutations import DISGUISES
 from train.guard_rows import Row
 from train.guard_targets import Found
@@ -84,15 +84,12 @@ def evasion(judge: Judge, rows: Sequence[Row], most: int = 100) -> Json:
 
 
 def languages(rows: Sequence[Judged]) -> Json:
-    """Refused share of translated attacks per left-out language, beside the plain English ones."""
+    """Rates of translated attacks per left-out language, beside those of the plain English ones."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for row in rows:
         if row.source in {PLAIN, f"{PLAIN}_multilingual"}:
             groups[row.language].append(row)
-    return {
-        name: share(sum(row.action is Action.REFUSE for row in group), len(group)).plain()
-        for name, group in sorted(groups.items())
-    }
+    return {name: rates(group) for name, group in sorted(groups.items())}
 
 
 def latency(judge: Judge, texts: Sequence[str], prose: Sequence[str], repeats: int = 3) -> Json:
