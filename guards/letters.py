@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 from importlib import resources
 
 from guards.english import known
@@ -45,6 +46,7 @@ def _reading(character: str) -> str:
     return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", character)))
 
 
+@cache
 def _tables() -> tuple[dict[int, str], dict[int, str]]:
     twins: dict[int, str] = {}
     alike: dict[int, str] = {}
@@ -58,7 +60,6 @@ def _tables() -> tuple[dict[int, str], dict[int, str]]:
 
 
 _READINGS = _Readings()
-_TWINS, _ALIKE = _tables()
 
 
 def plain_letters(text: str) -> str:
@@ -71,15 +72,16 @@ def plain_letters(text: str) -> str:
     if text.isascii():
         return text
     words = _WORD.findall(text)
+    twins, alike = _tables()
     latin = 2 * sum(re.search("[A-Za-z]", word) is not None for word in words) >= len(words)
 
     def unmasked(match: re.Match[str]) -> str:
         word = match.group()
         if word.isascii():
             return word
-        twin = word.translate(_TWINS)
+        twin = word.translate(twins)
         if twin.isascii():
             return twin if latin or known(twin) else word
-        return twin.translate(_ALIKE) if re.search("[A-Za-z]", word) else word
+        return twin.translate(alike) if re.search("[A-Za-z]", word) else word
 
     return _WORD.sub(unmasked, text)
