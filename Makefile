@@ -42,6 +42,7 @@ lint: tools
 bench: debian tools
 	@$(BIN)/python -m tests.bench.log
 	$(BIN)/python -m tests.bench.serving
+	$(BIN)/python -m tests.bench.guard
 
 # Keeps what is pinned; `make lock UPGRADE=--upgrade` takes the newest that fits.
 lock: tools

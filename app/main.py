@@ -29,7 +29,7 @@ def build(args: Settings) -> Application:
 
 
 def _judge(folder: Path, gpus: float) -> Application:
-    resources = {"num_cpus": 0.2, "num_gpus": gpus}
+    resources = {"num_cpus": 0.1, "num_gpus": gpus}
     return Judge.options(  # type: ignore[attr-defined]
         max_ongoing_requests=16, max_queued_requests=64, max_surge_percent=100, health_check_timeout_s=30,
         graceful_shutdown_wait_loop_s=1, graceful_shutdown_timeout_s=10, ray_actor_options=resources,

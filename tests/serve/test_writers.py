@@ -13,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from deployments import embedded
 from tests.serve.clients import Clients, Kept, ask, is_clean, look
 from tests.serve.conftest import ROOT, Running
 
@@ -81,12 +82,17 @@ def config(running: Running) -> Iterator[dict[str, Any]]:
 def test_a_rolling_update_under_questions_keeps_what_was_acknowledged(
     running: Running, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Everything is replaced, old and new side by side for a while, and not even a question is refused."""
+    """Everything is replaced, old and new side by side for a while, and not even a question is refused.
+
+    The new graph has a judge, and what it records cites another guard than before.
+    """
     running.wait_ready()
     old = writers(running)
+    before = guards_cited(running)
     with Clients(running, 4) as clients:
         wait_for_answers(clients, time.monotonic())
         config["applications"][0]["args"]["commit_interval_ms"] = 35
+        config["applications"][0]["args"]["judge"] = str(running.home / "models" / embedded.NAME)
         send(running, config)
         wait_until_rolled(running, old)
         wait_for_answers(clients, time.monotonic())
@@ -95,6 +101,14 @@ def test_a_rolling_update_under_questions_keeps_what_was_acknowledged(
     assert is_clean(found), found
     assert found["receipts"] >= 8
     assert ask(running, "What is a firewall?", 12, stream=True).receipts
+    assert running.applications()["deployments"]["Judge"]["status"] == "HEALTHY"
+    assert len(guards_cited(running) - before) == 1
+
+
+def guards_cited(running: Running) -> set[str]:
+    sql = "select distinct guard_digest from exchanges where guard_digest is not null"
+    out = running.run("audit.query", str(running.log), sql, "--format", "json").stdout
+    return {row["guard_digest"] for row in json.loads(out)}
 
 
 def test_a_second_writer_by_accident_does_no_harm(running: Running, tmp_path: Path) -> None:
