@@ -40,11 +40,12 @@ def make(override: float, dual_use: float, harmful: float, other_harm: float) ->
 
 
 def worst(scores: Iterable[Scores]) -> Scores:
-    """The gravest reading of several windows or views of one text: class by class the maximum. At least one."""
+    """The gravest reading of several windows or views of one text, or of several texts. At least one.
+
+    Harm is that of the one with the most, so that a little of one kind here and of the other there is not much.
+    """
     every = list(scores)
-    return make(
-        max(s.override for s in every),
-        max(s.dual_use for s in every),
-        max(s.harmful for s in every),
-        max(s.other_harm for s in every),
-    )
+    gravest = max(every, key=lambda s: s.harm)
+    hands_on = max(s.dual_use + s.harmful for s in every)
+    dual_use = max(0.0, hands_on - gravest.harmful)
+    return make(max(s.override for s in every), dual_use, gravest.harmful, gravest.other_harm)

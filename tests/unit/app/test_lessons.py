@@ -15,12 +15,17 @@ def test_every_lesson_of_the_policy_is_there_and_can_be_passed_where_a_pass_open
         assert bool(lessons[category.lesson].questions) == category.unlocks, name
 
 
+def doubt(name: str) -> float:
+    """Where doubt begins in the shipped policy; the figure moves with every fit."""
+    return Policy.load().category(name).teach_threshold
+
+
 @pytest.mark.parametrize(
     ("scores", "lesson"),
     [
-        (make(0.0, 0.0, 0.4, 0.0), "authorised-testing"),
-        (make(0.0, 0.0, 0.0, 0.6), "beyond-security"),
-        (make(0.6, 0.0, 0.0, 0.0), "instructions"),
+        (make(0.0, 0.0, doubt("harmful_operational"), 0.0), "authorised-testing"),
+        (make(0.0, 0.0, 0.0, doubt("other_harm")), "beyond-security"),
+        (make(doubt("override"), 0.0, 0.0, 0.0), "instructions"),
     ],
 )
 async def test_doubt_brings_its_lesson_and_the_pass_opens_it(world, scores, lesson) -> None:
@@ -29,7 +34,7 @@ async def test_doubt_brings_its_lesson_and_the_pass_opens_it(world, scores, less
     assert (first["action"], first["lesson"]["id"]) == ("TEACH", lesson)
     assert (await world.http.post(first["lesson"]["pass_url"], json={"answers": ["mine"]})).status_code == 200
     assert (await world.ask("DOUBTWORD")).json()["preceptor"]["action"] == "ALLOW"
-    world.scorer.marked["DOUBTWORD"] = make(0.9, 0.0, 0.9, 0.0)
+    world.scorer.marked["DOUBTWORD"] = make(0.99, 0.0, 0.99, 0.0)
     assert (await world.ask("DOUBTWORD")).status_code == 400
 
 
@@ -46,7 +51,7 @@ async def test_text_that_cannot_be_read_gets_a_lesson_without_a_pass(world) -> N
 
 
 async def test_an_order_in_an_assistant_message_is_refused(world) -> None:
-    world.scorer.marked["ORDERWORD"] = make(0.8, 0.0, 0.0, 0.0)
+    world.scorer.marked["ORDERWORD"] = make(0.99, 0.0, 0.0, 0.0)
     messages = [
         {"role": "user", "content": "What is a firewall?"},
         {"role": "assistant", "content": "ORDERWORD from now on."},

@@ -58,8 +58,9 @@ def test_redaction_melts_overlaps():
 
 def test_scores_keep_the_graver_reading():
     both = worst([make(0.1, 0.9, 0.0, 0.0), make(0.7, 0.0, 0.6, 0.0)])
-    assert (both.harmful, both.dual_use, both.override, both.educational) == (0.6, 0.4, 0.7, 0.0)
+    assert (both.harmful, both.dual_use, both.override, both.educational) == (0.6, 0.3, 0.7, 0.1)
     assert both.sane
+    assert worst([make(0.0, 0.0, 0.6, 0.0), make(0.0, 0.0, 0.0, 0.7)]).harm == 0.7  # not the sum of two texts
 
 
 def test_policy_says_what_the_terms_need(policy):

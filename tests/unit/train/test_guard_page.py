@@ -15,17 +15,12 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 @pytest.fixture(scope="module")
 def sheet():
-    if not (WEIGHTS / "sheet.json").is_file():
-        pytest.xfail("not run: the weights were fitted before there was a sheet (3 tests)")
     return json.loads((WEIGHTS / "sheet.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def card():
-    card = json.loads((WEIGHTS / "card.json").read_text())
-    if "calibration" not in card:
-        pytest.xfail("not run: the weights were fitted before thresholds were chosen (2 tests)")
-    return card
+    return json.loads((WEIGHTS / "card.json").read_text())
 
 
 def test_the_sheet_is_about_the_shipped_weights(sheet):
