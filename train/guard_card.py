@@ -18,11 +18,11 @@ from guards.scores import Scores, worst
 from train import guard_thresholds
 from train.guard_loop import Batches, Learner, logits
 from train.guard_rows import EDUCATIONAL, NAMES, Row
-from train.guard_sources import SCARY, SOURCES
+from train.guard_sources import SCARY, SECURITY, SOURCES
 
 COMMAND = "python -m train.fit_guard --data DIR --out DIR --num-workers 0"
 # Share of benign texts that may be refused, and that may be refused or met with a lesson.
-BUDGETS = {"plain": (0.01, 0.06), "scary": (0.05, 0.15)}
+BUDGETS = {"everyday": (0.005, 0.06), "security": (0.02, 0.1), "scary": (0.05, 0.15)}
 _MOST_PER_SOURCE = 250
 
 
@@ -66,10 +66,11 @@ def write(out: Path, tensors: dict[str, torch.Tensor], heat: dict[str, float], p
 def calibrate(out: Path, rows: Sequence[Row]) -> None:
     """Thresholds within the budgets on the benign ones of these rows, scored by the graph; kept on the card."""
     encoder = Encoder.load(out)
-    benign = [row for row in rows if row.label == NAMES[EDUCATIONAL] and row.language == "english"]
-    scores = [(row.source, read(encoder, row.text)) for row in benign]
-    refusals = guard_thresholds.choose(_pools(scores, 0), guard_thresholds.REFUSALS)
-    lessons = guard_thresholds.choose(_pools(scores, 1), guard_thresholds.LESSONS)
+    scores = [(row, read(encoder, row.text)) for row in rows if row.language == "english"]
+    benign = [(row.source, s) for row, s in scores if row.label == NAMES[EDUCATIONAL]]
+    attacks = {kind: [s for row, s in scores if row.label == kind] for kind in guard_thresholds.WEIGHTS}
+    refusals = guard_thresholds.strongest(_pools(benign, 0), attacks)
+    lessons = guard_thresholds.choose(_pools(benign, 1), guard_thresholds.LESSONS)
     _put(out, card_of(out) | {"calibration": {"refuse": asdict(refusals), "teach": asdict(lessons)}})
 
 
@@ -100,11 +101,14 @@ def card_of(out: Path) -> dict[str, Any]:
 
 
 def _pools(benign: Sequence[tuple[str, Scores]], kind: int) -> tuple[guard_thresholds.Pool, ...]:
-    """Texts that only look dangerous have a budget of their own."""
-    parts = {"plain": [b for b in benign if b[0] not in SCARY], "scary": [b for b in benign if b[0] in SCARY]}
+    """Texts about security, and those that only look dangerous, have budgets of their own."""
+    parts: dict[str, list[tuple[str, Scores]]] = {name: [] for name in BUDGETS}
+    for source, scores in benign:
+        parts["scary" if source in SCARY else "security" if source in SECURITY else "everyday"].append((source, scores))
     return tuple(
         guard_thresholds.Pool(name, BUDGETS[name][kind], guard_thresholds.balanced(part, _MOST_PER_SOURCE))
         for name, part in parts.items()
+        if part
     )
 
 

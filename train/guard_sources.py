@@ -67,6 +67,7 @@ SOURCES = (
 PAIRED = frozenset(f"written/{name}" for name in ("contrasts", "neighbours", "pairs", "twins"))
 # Their benign texts only look dangerous.
 SCARY = PAIRED | {"coconot_contrast_train", "written/games", "written/harms", "written/overrides"}
+SECURITY = frozenset({"cse_frr_a", "cybermetric_stems", "secbench_stems_en", "written/defenders", "written/exchanges"})
 GROUPS = tuple(dict.fromkeys(source.group for source in SOURCES))
 
 _CLEAR = frozenset(

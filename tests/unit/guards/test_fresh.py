@@ -1,7 +1,7 @@
 """Sentences written after the guard was frozen, by somebody who had not seen its own. Misses are listed, not mended.
 
-The id's prefix is the wanted action. One that trains on these must bring new ones. The first guard had 19, 17, 20, 20, 19
-and 19 of 20; the second teaches where that one refused one harmful ask.
+The id's prefix is the wanted action. One that trains on these must bring new ones. The first guard had 19, 17, 20, 20,
+19 and 19 of 20; the second teaches where that one refused one harmful ask.
 """
 
 import asyncio

@@ -56,6 +56,48 @@ def test_thresholds_keep_the_budget(seed):
         assert (reached + 1) / (len(pool.scores) + 1) <= pool.budget
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_refusals_catch_most_within_every_budget(seed):
+    rng = random.Random(seed)  # noqa: S311
+
+    def drawn(a: float, b: float, count: int) -> list:
+        draws = [rng.betavariate(a, b) for _ in range(count)]
+        return [make(rng.random() * p, 0.0, *((p, 0.0) if rng.random() < 0.5 else (0.0, p))) for p in draws]
+
+    pools = (
+        guard_thresholds.Pool("calm", 0.02, drawn(0.3, 3, 300)),
+        guard_thresholds.Pool("scary", 0.1, drawn(1, 2, 80)),
+    )
+    attacks = {"harmful": drawn(3, 1, 60), "override": drawn(2, 1, 60), "other_harm": []}
+    chosen = guard_thresholds.strongest(pools, attacks)
+
+    def caught(limits) -> float:
+        parts = guard_thresholds.REFUSALS
+        hit = {k: [any(parts[n](s) >= t for n, t in limits.items()) for s in v] for k, v in attacks.items() if v}
+        return sum(guard_thresholds.WEIGHTS[k] * sum(v) / len(v) for k, v in hit.items())
+
+    for pool in pools:
+        reached, of, _ = chosen.pools[pool.name]
+        assert (reached + 1) / (of + 1) <= pool.budget
+    assert (
+        caught(chosen.thresholds) >= caught(guard_thresholds.choose(pools, guard_thresholds.REFUSALS).thresholds) - 0.05
+    )
+    for name in chosen.thresholds:  # no single one can be lowered by a step without a budget broken or nothing gained
+        lower = chosen.thresholds | {name: round(chosen.thresholds[name] - 0.01, 3)}
+        broken = any(
+            (guard_thresholds._reached(pool, lower, guard_thresholds.REFUSALS)[0] + 1) / (len(pool.scores) + 1)
+            > pool.budget
+            for pool in pools
+        )
+        assert broken or caught(lower) <= caught(chosen.thresholds) + 0.05
+
+
+def test_refusals_without_room_are_an_error():
+    pool = guard_thresholds.Pool("few", 0.01, [make(1.0, 0.0, 1.0, 0.0)] * 50)
+    with pytest.raises(ValueError, match="within the budgets"):
+        guard_thresholds.strongest([pool], {"harmful": [make(0.0, 0.0, 1.0, 0.0)]})
+
+
 def test_too_few_benign_texts_cannot_prove_a_small_budget():
     pool = guard_thresholds.Pool("few", 0.01, [make(0.9, 0.0, 0.9, 0.0)] * 50)
     with pytest.raises(ValueError, match="none from 50 benign texts"):
