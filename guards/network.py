@@ -3,16 +3,13 @@
 Low-rank adapters on MiniLM and two linear heads over the mean of its tokens.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from guards.card import ALPHA, CLASSES, LENGTH, OVERLAP, RANK, Card, base_folder
-
-if TYPE_CHECKING:
-    from guards.encoder import Run, Window
 
 __all__ = ["ALPHA", "CLASSES", "LENGTH", "OVERLAP", "RANK", "TARGETS", "Heads", "bare_encoder", "base_folder", "exact",
            "merge"]  # fmt: skip
@@ -59,7 +56,7 @@ def merge(encoder: nn.Module, adapter: dict[str, torch.Tensor], card: Card) -> N
                 weights[name].add_(up.float() @ down.float(), alpha=card.scaling(len(down)))
 
 
-def exact(folder: Path) -> "Run":
+def exact(folder: Path) -> Callable[[tuple[int, ...]], tuple[float, list[float]]]:
     """The network of the weights in `folder` in fp32: windows to chances, as `guards.graph` does in int8."""
     from safetensors.torch import load_file
 
@@ -70,7 +67,7 @@ def exact(folder: Path) -> "Run":
     body.eval(), heads.eval()
 
     @torch.inference_mode()
-    def run(window: "Window") -> tuple[float, list[float]]:
+    def run(window: tuple[int, ...]) -> tuple[float, list[float]]:
         tokens = torch.tensor([window])
         mask = torch.ones_like(tokens)
         override, intent = heads(body(input_ids=tokens, attention_mask=mask).last_hidden_state, mask)
