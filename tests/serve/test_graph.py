@@ -11,6 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from guards.policy import Policy
 from tests.serve.conftest import Running
 
 MODEL = "smollm2-135m-instruct"
@@ -82,8 +83,9 @@ def test_thresholds_change_without_a_restart_and_on_record(running: Running) -> 
             assert time.monotonic() < until
             time.sleep(0.5)
 
+    lower = round((Policy.load().category("harmful_operational").teach_threshold or 0.0) + 0.01, 3)
     shipped, pids = policy(), running.pids("Gateway")
-    running.configure("Gateway", {"thresholds": {"harmful_operational": {"threshold": 0.36}}})
+    running.configure("Gateway", {"thresholds": {"harmful_operational": {"threshold": lower}}})
     wait_for(lambda: policy() != shipped)
     changed = policy()
     assert running.ask(HARM).json()["error"]["preceptor"]["policy"]["digest"] == changed
