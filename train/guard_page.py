@@ -8,7 +8,9 @@ Written by `{command}`; the same figures lie in `guards/weights/sheet.json`. Kno
 clusters held out of sources that the shipped guard was trained on. Unseen: sets that no published weight may be
 trained on and, with `--unseen`, whole groups of sources, each judged by a guard that was fitted without it. Caught
 means refused; a lesson does not count. Intervals are exact 95 % (Clopper and Pearson). Thresholds:
-`guards/policy.yaml`, chosen on other held-out clusters for a stated budget of false refusals.
+`guards/policy.yaml`, chosen on other held-out clusters for a stated budget of false refusals. Minimal pairs (sentences
+that share words and differ in intent) have measures of their own, and the first two lines show what they change. False
+positives of overrides are counted on calm texts; those that only look dangerous have measures of their own too.
 
 ![The measures and the reliability of both heads](guard.svg)
 
