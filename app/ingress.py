@@ -58,7 +58,8 @@ class Gateway:
         await view.refresh()
         folder = embedded.find(settings.models, settings.model)
         terms = Terms.load()
-        digests = (await _guard_digest(guard, judge), terms.digest)
+        opinion: str | None = await judge.digest.remote() if judge else None
+        digests = (_cited(await guard.digest.remote(), opinion), terms.digest)
         self._tutor = Tutor(
             identity=Identity(settings.model, await model.digest.remote(), *digests),
             keys=TokenKey.load(settings.keys),
@@ -70,7 +71,7 @@ class Gateway:
                 settings.limits.guard_timeout_s,
                 view,
                 digests,
-                RemoteJudge(judge) if judge else None,
+                RemoteJudge(judge, opinion) if judge and opinion else None,
             ),
             model=RemoteModel(model),
             chat=ChatFormat.load(folder.path),
@@ -107,9 +108,6 @@ class Gateway:
                     await self._tutor.control.log.append([entry])
 
 
-async def _guard_digest(guard: DeploymentHandle, judge: DeploymentHandle | None) -> str:
+def _cited(guard: str, judge: str | None) -> str:
     """What every record cites: the weights that judge, those of the second opinion among them."""
-    first: str = await guard.digest.remote()
-    if judge is None:
-        return first
-    return hashlib.sha256(f"guard {first} judge {await judge.digest.remote()}".encode()).hexdigest()
+    return guard if judge is None else hashlib.sha256(f"guard {guard} judge {judge}".encode()).hexdigest()

@@ -26,20 +26,21 @@ class Judge:
         """Digest of the weights in use."""
         return self._digest
 
-    async def ask(self, text: str) -> Scores | None:
-        """See Opinion.ask."""
-        return await self._opinion.ask(text)
+    async def ask(self, text: str, digest: str) -> Scores | None:
+        """See Opinion.ask; no opinion where other weights are asked for than these, e.g. since a folder was changed."""
+        return await self._opinion.ask(text) if digest == self._digest else None
 
 
 class RemoteJudge:
-    """guards' `Judge` over a Serve handle; an error passes through and leaves the doubt."""
+    """guards' `Judge` over a Serve handle, of the weights that records cite; an error leaves the doubt."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle, digest: str) -> None:
         self._handle = handle
+        self._digest = digest
 
     async def __call__(self, text: str, stage: Stage) -> Scores | None:
         """Ask some replica; a caller that has no time left takes its question back."""
-        response = self._handle.ask.remote(text)
+        response = self._handle.ask.remote(text, self._digest)
         try:
             scores: Scores | None = await response
         except asyncio.CancelledError:

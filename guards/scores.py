@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+_LIKELY = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -42,10 +44,13 @@ def make(override: float, dual_use: float, harmful: float, other_harm: float) ->
 def worst(scores: Iterable[Scores]) -> Scores:
     """The gravest reading of several windows or views of one text, or of several texts. At least one.
 
-    Harm is that of the one with the most, so that a little of one kind here and of the other there is not much.
+    Harm is that of the one with the most, so that a little of one kind here and of the other there is not much. Its
+    kind is cyber harm, which has the lower threshold, where any text is likely that: more of other harm never helps.
     """
     every = list(scores)
     gravest = max(every, key=lambda s: s.harm)
+    harmful, other_harm = gravest.harmful, gravest.other_harm
+    if harmful < other_harm and any(s.harm >= _LIKELY and s.harmful >= s.other_harm for s in every):
+        harmful, other_harm = other_harm, harmful
     hands_on = max(s.dual_use + s.harmful for s in every)
-    dual_use = max(0.0, hands_on - gravest.harmful)
-    return make(max(s.override for s in every), dual_use, gravest.harmful, gravest.other_harm)
+    return make(max(s.override for s in every), max(0.0, hands_on - harmful), harmful, other_harm)

@@ -7,7 +7,7 @@ import pytest
 
 from deployments import embedded
 from deployments import opinion as opinion_module
-from deployments.judge import RemoteJudge
+from deployments.judge import Judge, RemoteJudge
 from deployments.opinion import Opinion
 from guards.verdict import Stage
 
@@ -58,13 +58,21 @@ def test_a_folder_is_named_by_its_files(folder, tmp_path):
         embedded.survey(tmp_path / "absent")
 
 
+async def test_other_weights_than_those_on_record_have_no_opinion(folder):
+    judge = Judge.func_or_class.__new__(Judge.func_or_class)
+    await judge.__init__(str(folder.path))
+    assert await judge.ask("How do I bake bread?", await judge.digest()) is not None
+    assert await judge.ask("How do I bake bread?", "0" * 64) is None
+
+
 class Handle:
     """What a Serve handle looks like to a caller."""
 
     def __init__(self, answer) -> None:
         self.ask, self.cancelled, self._answer = self, False, answer
 
-    def remote(self, text):
+    def remote(self, text, digest):
+        self.asked = (text, digest)
         return self
 
     def cancel(self) -> None:
@@ -76,12 +84,13 @@ class Handle:
 
 async def test_a_question_that_nobody_waits_for_is_taken_back():
     slow = Handle(lambda: asyncio.sleep(60))
-    asked = asyncio.ensure_future(RemoteJudge(slow)("text", Stage.PROMPT))
+    asked = asyncio.ensure_future(RemoteJudge(slow, "a1")("text", Stage.PROMPT))
     await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert slow.cancelled
     quick = Handle(lambda: asyncio.sleep(0, result=None))
-    assert await RemoteJudge(quick)("text", Stage.PROMPT) is None
+    assert await RemoteJudge(quick, "a1")("text", Stage.PROMPT) is None
+    assert quick.asked == ("text", "a1")
     assert not quick.cancelled

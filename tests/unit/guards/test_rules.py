@@ -63,6 +63,17 @@ def test_scores_keep_the_graver_reading():
     assert worst([make(0.0, 0.0, 0.6, 0.0), make(0.0, 0.0, 0.0, 0.7)]).harm == 0.7  # not the sum of two texts
 
 
+def test_more_of_another_harm_never_makes_a_refusal_a_lesson():
+    """Cyber harm is refused from a lower score on, so a graver text of the other kind must not hide it."""
+    policy = Policy.load()
+    cyber, other = (policy.category(name) for name in ("harmful_operational", "other_harm"))
+    assert worst([make(0.0, 0.0, cyber.threshold, 0.0)]).harmful == cyber.threshold
+    hidden = worst([make(0.0, 0.0, cyber.threshold, 0.0), make(0.0, 0.0, 0.0, other.threshold - 0.01)])
+    assert hidden.harmful >= cyber.threshold
+    assert hidden.harmful > hidden.other_harm
+    assert worst([make(0.0, 0.0, 0.2, 0.0), make(0.0, 0.0, 0.0, 0.9)]).other_harm == 0.9
+
+
 def test_policy_says_what_the_terms_need(policy):
     assert {"dual_use", "harmful_operational", "other_harm", "override", "secret", "personal_data"} <= set(
         policy.categories
