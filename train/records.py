@@ -20,7 +20,6 @@ class Status(StrEnum):
     rejected = "rejected"
     revoked = "revoked"
     deprecated = "deprecated"
-    draft = "draft"  # a Sigma rule or a weakness that its authors do not yet stand behind; taught like live ones
 
 
 class Predicate(StrEnum):
@@ -34,12 +33,13 @@ class Predicate(StrEnum):
     in_tactic = "in_tactic"  # technique -> tactic
     mitigates = "mitigates"  # mitigation -> technique or CAPEC
     detects = "detects"  # detection strategy, Sigma rule, data component -> technique or CVE
-    part_of = "part_of"  # analytic -> detection strategy; data component -> data source; section -> page
-    uses = "uses"  # group, campaign, malware, tool -> technique, malware, tool
+    part_of = "part_of"  # analytic -> detection strategy; data component -> data source; weakness -> weakness group
+    uses = "uses"  # group, campaign, malware, tool, case study -> technique, malware, tool
     attributed_to = "attributed_to"  # campaign -> group
     targets = "targets"  # technique -> asset
     counters = "counters"  # D3FEND technique -> ATT&CK technique
-    about = "about"  # KEV entry, advisory, Sigma rule -> CVE
+    about = "about"  # KEV entry, NVD entry, advisory, Sigma rule -> CVE
+    exercises = "exercises"  # atomic test -> technique
     revoked_by = "revoked_by"  # a thing -> the one that took its place
 
 
@@ -68,11 +68,12 @@ FACTS: Mapping[str, frozenset[str]] = MappingProxyType(
             "case_study": "actor target step url",
             "defence": "synonym artifact how reference",
             "exploited": "vendor product added due action ransomware note cwe",
-            "advisory": "publisher product vendor cvss_vector cvss_score published remedy reference",
+            "advisory": "publisher product vendor cvss_vector cvss_score severity published remedy reference",
             "guide": "page section",
             "requirement": "chapter section level cwe",
             "rule": "level state logsource logic false_positive author reference date",
             "paper": "author published category topic pdf",
+            "exercise": "platform executor",
         }.items()
     }
 )

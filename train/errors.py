@@ -1,0 +1,23 @@
+"""What can go wrong on the way from a public feed to a dataset.
+
+KnowledgeError
+├── SourceError     the register of sources, or what a source must have
+├── DownloadError   a feed that cannot be fetched
+└── FeedError       a feed that cannot be read
+"""
+
+
+class KnowledgeError(Exception):
+    """The root."""
+
+
+class SourceError(KnowledgeError):
+    """A source without what the register asks for; the message names source and field."""
+
+
+class DownloadError(KnowledgeError):
+    """A feed that could not be fetched; the message names source and address."""
+
+
+class FeedError(KnowledgeError):
+    """A feed that cannot be read at all."""

@@ -1,0 +1,1 @@
+"""How each public feed is read: cut into elements without loading it whole, and each element made into records."""
