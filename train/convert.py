@@ -1,5 +1,6 @@
 """One feed file to records: every element of every member becomes records, is set aside, or is quarantined."""
 
+import fnmatch
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,12 +37,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A feed file: where it lies, what it is called in origins, whose it is, which part of it is meant."""
+    """A feed file: where it lies, what it is called in origins, whose it is, which part of it is meant.
+
+    only: patterns of the members that are the source's, all where empty.
+    """
 
     path: Path
     name: str
     source: str
     part: tuple[int, int] = (0, 1)
+    only: tuple[str, ...] = ()
 
 
 def convert(file: File, feed: Feed, limits: Limits) -> Iterator[Made]:
@@ -67,6 +72,10 @@ def _pieces(file: File, feed: Feed, limits: Limits) -> Iterator[Piece]:
 
 
 def _member(member: Member, file: File, feed: Feed, limits: Limits, known: Known) -> Iterator[Made]:
+    inside = member.name.partition("!")[2]
+    if inside and file.only and not any(fnmatch.fnmatchcase(inside, pattern) for pattern in file.only):
+        yield Made(Origin(file.source, member.name, 0, 0, ""), (Aside("file of the archive that is no part of it"),))
+        return
     try:
         for piece in feed.cut(member.stream, limits.element):
             yield _made(piece, member.name, file.source, feed, known)

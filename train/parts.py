@@ -40,7 +40,9 @@ class Task:
     @property
     def name(self) -> str:
         """The part's name, the same for the same input and the same parser."""
-        told = json.dumps([VERSION, self.parser, self.digest, self.file.name, self.file.part, asdict(self.limits)])
+        told = json.dumps(
+            [VERSION, self.parser, self.digest, self.file.name, self.file.part, self.file.only, asdict(self.limits)]
+        )
         share = f"{self.file.part[0]:04d}"
         stem = self.file.name.rpartition("/")[2].partition(".")[0][:60]
         return f"{stem}-{share}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
