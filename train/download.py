@@ -1,25 +1,33 @@
 """Fetches one file over HTTP: resumable, conditional, checked, bounded. Knows no source and no feed.
 
-Beside the file lies what is known of it (`.fetch.json`: validators of RFC 9110, digest); beside a half one (`.part`)
-what it is half of. Nothing the server says becomes a path.
+A half file is called `.part`; what is known of both lies beside them, see `train.fetch_state`. Nothing the server says
+becomes a path.
 """
 
-import hashlib
-import json
+import email.utils
+import fcntl
+import os
 import random
+import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from typing import IO
+from urllib.parse import urljoin
 
 import requests
-from urllib3.exceptions import HTTPError
+import urllib3
 
+from train import fetch_state
 from train.errors import DownloadError
+from train.fetch_state import Known
 
 _CHUNK = 1 << 18
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
+_PROGRESS = 1 << 20  # bytes since the last failure that make the next one the first again
 
 Report = Callable[[int, int], None]
 """Told the bytes so far, and of how many; 0 where the server does not say."""
@@ -27,12 +35,14 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to try. Seconds, bytes."""
+    """How long to try, and the most to take. Seconds, bytes."""
 
     tries: int = 6
     first_wait: float = 1.0
-    longest_wait: float = 120.0
-    timeout: float = 30.0
+    longest_wait: float = 300.0
+    timeout: float = 60.0  # for a connection, and for each read
+    window: float = 60.0  # in which at least so many bytes must come
+    least: int = 6000
     redirects: int = 5
     most: int = 8 << 30
     plain: bool = False  # whether http without TLS is allowed, for servers of one's own
@@ -45,21 +55,8 @@ class Fetched:
     path: Path
     sha256: str
     changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What was said of a file when it was fetched; of a half one, without digest."""
-
-    url: str
     etag: str = ""
     modified: str = ""
-    sha256: str = ""
-
-    @property
-    def validator(self) -> str:
-        """What If-Range takes: a strong ETag, else the date (RFC 9110, section 13.1.5)."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 class _Again(Exception):
@@ -85,143 +82,187 @@ def fetch(
     """
     patience = patience or Patience()
     target.parent.mkdir(parents=True, exist_ok=True)
-    reason, progress = "", -1
-    tried = 0
-    with requests.Session() as session:
-        while tried < patience.tries:
+    with _alone(target.parent), _Session() as session:
+        attempt = _Attempt(session, url, target, expected, patience, report)
+        failures, had = 0, fetch_state.size(attempt.part)
+        while True:
             try:
-                return _Attempt(session, url, target, expected, patience, report).run()
-            except _Again as again:
-                reason, asked = str(again), again.after
-            except (requests.RequestException, HTTPError) as error:
-                reason, asked = f"{type(error).__name__}: {error}"[:300], 0.0
-            here = _size(_part(target))
-            tried = 0 if here > progress >= 0 else tried + 1  # bytes came: that was no failure
-            progress = max(here, progress)
-            grown = patience.first_wait * 2 ** max(tried - 1, 0) * (0.5 + random.random())  # noqa: S311 - jitter
-            sleep(min(max(grown, asked), patience.longest_wait))
-    raise DownloadError(f"{url}: given up after {patience.tries} tries: {reason}")
+                return attempt.run()
+            except requests.exceptions.SSLError as error:  # trying again does not make a certificate valid
+                raise DownloadError(f"{url}: {error}") from error
+            except (_Again, *_TRANSIENT) as error:
+                reason, asked = f"{type(error).__name__.strip('_')}: {error}"[:300], getattr(error, "after", 0.0)
+            except requests.RequestException as error:
+                raise DownloadError(f"{url}: {type(error).__name__}: {error}"[:500]) from error
+            here = fetch_state.size(attempt.part)
+            failures, had = 1 if here - had >= _PROGRESS else failures + 1, here
+            if failures >= patience.tries:
+                raise DownloadError(f"{url}: given up after {failures} tries: {reason}")
+            if asked > patience.longest_wait:
+                raise DownloadError(f"{url}: {reason}: the server asks to come back in {asked:.0f} s")
+            grown = patience.first_wait * 2 ** (failures - 1) * (0.5 + random.random())  # noqa: S311 - jitter
+            sleep(max(min(grown, patience.longest_wait), asked))
 
 
-def _part(target: Path) -> Path:
-    return target.with_name(f"{target.name}.part")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read(path: Path, url: str) -> _Known | None:
-    """What is known beside a file, if it is about this address and readable."""
-    try:
-        found = _Known(**json.loads(path.with_name(f"{path.name}.fetch.json").read_text()))
-    except (OSError, ValueError, TypeError):
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: redirects are followed below, where each step is checked and no body is read."""
+        del resp
         return None
-    return found if found.url == url else None
 
 
-def _write(path: Path, known: _Known) -> None:
-    path.with_name(f"{path.name}.fetch.json").write_text(json.dumps(asdict(known)))
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two processes that wrote one part would spoil it."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DownloadError(f"{folder}: expected to be alone, but another process is fetching there") from error
+        yield
+    finally:
+        os.close(held)
 
 
+@dataclass(frozen=True, slots=True)
 class _Attempt:
     """One conversation with the server."""
 
-    def __init__(
-        self,
-        session: requests.Session,
-        url: str,
-        target: Path,
-        expected: str | None,
-        patience: Patience,
-        report: Report,
-    ) -> None:
-        self.session, self.url, self.target, self.expected = session, url, target, expected
-        self.patience, self.report = patience, report
-        self.part = _part(target)
+    session: requests.Session
+    url: str
+    target: Path
+    expected: str | None
+    patience: Patience
+    report: Report
+
+    @property
+    def part(self) -> Path:
+        """Where the half file lies."""
+        return self.target.with_name(f"{self.target.name}.part")
 
     def run(self) -> Fetched:
         """The file, or why not."""
-        whole, half = _read(self.target, self.url), _read(self.part, self.url)
-        if whole and (not self.target.is_file() or _sha256(self.target) != whole.sha256):
-            whole = None  # missing or altered: what the server thinks we have does not matter
-        start = _size(self.part) if half and half.validator else 0
+        whole = self._whole()
+        if whole and self.expected == whole.sha256:
+            return Fetched(self.target, whole.sha256, False, whole.etag, whole.modified)
+        half = fetch_state.read(self.part, self.url)
+        if half and not (half.validator and fetch_state.size(self.part)):
+            half = None  # nothing says that the rest would belong to it
         headers = {"Accept-Encoding": "identity", "User-Agent": "preceptor-ingest"}
-        if start and half:
-            headers |= {"Range": f"bytes={start}-", "If-Range": half.validator}
-        elif whole:
-            headers |= {"If-None-Match": whole.etag} if whole.etag else {"If-Modified-Since": whole.modified}
-        with self._get(self.url, headers) as response:
+        if half:
+            headers |= {"Range": f"bytes={fetch_state.size(self.part)}-", "If-Range": half.validator}
+        elif whole and not self.expected:
+            headers |= whole.conditions
+        with self._get(headers) as response:
             if response.status_code == 304 and whole:
-                return Fetched(self.target, whole.sha256, changed=False)
-            return self._take(response, start, whole)
+                return Fetched(self.target, whole.sha256, False, whole.etag, whole.modified)
+            return self._take(response, half, whole)
 
-    def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _whole(self) -> Known | None:
+        """What is known of the file, unless it is missing or was altered: then it does not matter."""
+        known = fetch_state.read(self.target, self.url)
+        return known if known and self.target.is_file() and fetch_state.sha256(self.target) == known.sha256 else None
+
+    def _get(self, headers: dict[str, str]) -> requests.Response:
+        url, plain = self.url, self.patience.plain
         for _ in range(self.patience.redirects + 1):
-            scheme = urlsplit(url).scheme
-            if scheme != "https" and not (scheme == "http" and self.patience.plain):
+            scheme = url.partition(":")[0].lower()
+            if scheme != "https" and not (scheme == "http" and plain):
                 raise DownloadError(f"{self.url}: expected https, got {url[:200]}")
+            plain = plain and scheme == "http"  # once encrypted, never in the clear again
             response = self.session.get(
                 url, headers=headers, stream=True, timeout=self.patience.timeout, allow_redirects=False
             )
             if not response.is_redirect:
                 return response
-            url = urljoin(url, response.headers["Location"])
+            url = self._next(url, response)
             response.close()
         raise DownloadError(f"{self.url}: expected at most {self.patience.redirects} redirects, got more")
 
-    def _take(self, response: requests.Response, start: int, whole: _Known | None) -> Fetched:
-        status = response.status_code
-        if status == 416:  # the file is shorter now than what we have of it
-            self.part.unlink(missing_ok=True)
-            raise _Again("416: the part was dropped")
+    def _next(self, url: str, response: requests.Response) -> str:
+        where: str = response.headers["Location"]
+        try:
+            return urljoin(url, where)
+        except ValueError as error:
+            raise DownloadError(f"{self.url}: expected a redirect to an address, got {where[:200]!r}") from error
+
+    def _take(self, response: requests.Response, half: Known | None, whole: Known | None) -> Fetched:
+        status, said = response.status_code, response.headers
         if status in _AGAIN:
-            raise _Again(f"HTTP {status}", _seconds(response.headers.get("Retry-After", "")))
-        resumed = status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        if status == 206 and not resumed:
+            raise _Again(f"HTTP {status}", _seconds(said.get("Retry-After", "")))
+        start = fetch_state.size(self.part) if half else 0
+        resumed = half is not None and status == 206 and _continues(said, start, half)
+        if half and status in (206, 416) and not resumed:  # another range, another file, or a shorter one
             self.part.unlink(missing_ok=True)
-            raise _Again("206: another range than asked for")
-        if status not in (200, 206):
+            raise _Again(f"HTTP {status}: not the rest of what is here, which was dropped")
+        if status != 200 and not resumed:
             raise DownloadError(f"{self.url}: expected 200, got HTTP {status}")
-        known = _Known(self.url, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
-        if not resumed:
-            _write(self.part, known)
-        self._save(response, start if resumed else 0)
-        return self._finish(known, whole)
+        encoding = said.get("Content-Encoding", "identity")
+        if encoding != "identity" and not self.target.name.endswith(".gz"):
+            raise DownloadError(f"{self.url}: expected the bytes as published, got them in {encoding[:40]}")
+        known = Known(self.url, said.get("ETag", ""), said.get("Last-Modified", ""))
+        if half is None or not resumed:
+            start = 0
+            self.part.unlink(missing_ok=True)  # before the note, so that no note is about other bytes
+            fetch_state.write(self.part, known)
+        self._save(response, start)
+        return self._finish(half if half and resumed else known, whole)
 
     def _save(self, response: requests.Response, start: int) -> None:
         said = response.headers.get("Content-Length", "")
-        total = start + int(said) if said.isdigit() else 0
-        done = start
-        if total > self.patience.most:
-            raise DownloadError(f"{self.url}: expected at most {self.patience.most} bytes, got {total}")
+        total = start + int(said) if re.fullmatch(r"\d{1,18}", said) else 0
+        self._bounded(total)
         with self.part.open("ab" if start else "wb") as file:
-            # what has come is kept when the connection is cut; iter_content would lose up to a chunk of it
-            while chunk := response.raw.read1(_CHUNK):
-                done += len(chunk)
-                if done > self.patience.most:
-                    raise DownloadError(f"{self.url}: expected at most {self.patience.most} bytes, got more")
-                file.write(chunk)
-                self.report(done, total)
+            done = self._copy(response.raw, file, start, total)
+            file.flush()
+            os.fsync(file.fileno())
         if total and done != total:
             raise _Again(f"expected {total} bytes, got {done}")
 
-    def _finish(self, known: _Known, whole: _Known | None) -> Fetched:
-        digest = _sha256(self.part)
+    def _copy(self, stream: urllib3.BaseHTTPResponse, file: IO[bytes], done: int, total: int) -> int:
+        since, then = done, time.monotonic()
+        while chunk := stream.read1(_CHUNK, decode_content=False):
+            done += len(chunk)
+            self._bounded(done)
+            file.write(chunk)
+            self.report(done, total)
+            if time.monotonic() - then > self.patience.window:
+                if done - since < self.patience.least:
+                    raise _Again(f"expected {self.patience.least} bytes in a while, got {done - since}")
+                since, then = done, time.monotonic()
+        return done
+
+    def _bounded(self, size: int) -> None:
+        if size > self.patience.most:
+            self.part.unlink(missing_ok=True)
+            raise DownloadError(f"{self.url}: expected at most {self.patience.most} bytes, got {size} or more")
+
+    def _finish(self, known: Known, whole: Known | None) -> Fetched:
+        digest = fetch_state.sha256(self.part)
         if self.expected and digest != self.expected:
             aside = self.target.with_name(f"{self.target.name}.refused")
             self.part.replace(aside)
+            fetch_state.drop(self.part)
             raise DownloadError(f"{self.url}: expected SHA-256 {self.expected}, got {digest}; kept as {aside.name}")
         self.part.replace(self.target)
-        self.part.with_name(f"{self.part.name}.fetch.json").unlink(missing_ok=True)
-        _write(self.target, _Known(known.url, known.etag, known.modified, digest))
-        return Fetched(self.target, digest, changed=whole is None or whole.sha256 != digest)
+        fetch_state.drop(self.part)
+        fetch_state.write(self.target, Known(known.url, known.etag, known.modified, digest))
+        changed = whole is None or whole.sha256 != digest
+        return Fetched(self.target, digest, changed, known.etag, known.modified)
+
+
+def _continues(said: Mapping[str, str], start: int, half: Known) -> bool:
+    """Whether a 206 goes on where the half file ends, and is about the same file."""
+    same = said.get("ETag", half.etag) == half.etag
+    return same and said.get("Content-Range", "").startswith(f"bytes {start}-")
 
 
 def _seconds(said: str) -> float:
-    return float(said) if said.isdigit() else 0.0
+    """Retry-After: seconds, or a date."""
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(email.utils.parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return 0.0

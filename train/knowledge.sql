@@ -1,22 +1,29 @@
 -- The views of a knowledge base. `records`, `relations` and `quarantine` are its Parquet files; docs/knowledge.md says
 -- what the columns mean. Everything below shows what its publishers stand behind; what they withdrew is in `records`.
 
+create view latest as
+    select * from records qualify row_number() over (partition by source, id order by modified desc, member desc) = 1;
+comment on view latest is 'of each source''s records with one id, the one changed last, whatever its status';
+
 create view things as
-    select * from records where status = 'live'
+    select * from latest where status = 'live'
     qualify row_number() over (partition by id order by modified desc, source) = 1;
 comment on view things is 'live records, one per id: of several sources the one changed last';
 
 create view links as
-    select distinct subject, predicate, object, first(text order by length(text) desc, text) as text
-    from relations where status = 'live' group by subject, predicate, object;
-comment on view links is 'live relations, one per subject, predicate and object, with the longest text';
+    select subject, predicate, object, first(text order by length(text) desc, text) as text
+    from relations r where status = 'live' and not exists (
+        select 1 from (select source, member, start, id from records except select source, member, start, id from latest) old
+        where old.source = r.source and old.member = r.member and old.start = r.start)
+    group by subject, predicate, object;
+comment on view links is 'live relations, each once with its longest text; none that an older version of a record stated';
 
 create view cves as
     select id, name, text, status, modified, url, facts['published'][1] as published, facts['assigner'][1] as assigner,
         facts['vendor'] as vendors, facts['product'] as products, facts['cvss_vector'] as cvss_vectors,
         facts['cvss_score'] as cvss_scores, facts['severity'] as severities, facts['ssvc'] as ssvc,
         facts['reference'] as refs
-    from records where kind = 'cve';
+    from latest where kind = 'cve';
 comment on view cves is 'CVE records, the rejected ones too';
 
 create view exploited as

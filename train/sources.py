@@ -3,35 +3,45 @@
 A source without licence, attribution, allowed use and authorisation is no source: loading refuses the whole register.
 """
 
+import argparse
 import datetime
 import fnmatch
 import hashlib
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from train.errors import SourceError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 REGISTER = Path(__file__).with_suffix(".toml")
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Text = Annotated[str, Field(pattern=r"\S", max_length=1000)]
 Address = Annotated[str, Field(pattern=r"^https://[^\s/]+/\S*$")]
-Use = Literal["training", "retrieval", "seeds"]
+Use = Literal["training", "retrieval", "evaluation", "seeds"]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.{}-]*$")]
+Finder = Annotated[str, Field(pattern=r"^(?:cve-releases|attack-index [a-z-]+|years-since \d{4})?$")]
 
 
 class Source(BaseModel):
-    """One source. shard: rows from it lie apart from others, for its licence's sake."""
+    """One source. The comment at the head of the register says what each field is for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: Text
     address: list[Address]
-    newest: str = ""
+    saved_as: FileName = ""
+    newest: Finder = ""
+    within: Address | None = None
     licence: Text
     licence_url: Address
     attribution: Text
+    citation: Text
     allowed_use: list[Use] = Field(min_length=1)
     authorised_by: Text
     authorised_on: datetime.date
@@ -59,6 +69,18 @@ class Source(BaseModel):
             raise ValueError(f"expected one of {', '.join(FEEDS)}; got {name!r}")
         return name
 
+    @model_validator(mode="after")
+    def _can_be_fetched(self) -> Self:
+        if not self.address and not self.optional:
+            raise ValueError("address: expected one, or a source that is optional; got none")
+        if self.address and not self.saved_as:
+            raise ValueError("saved_as: expected a file name, got none")
+        if len(self.address) > 1 and "{n}" not in self.saved_as:
+            raise ValueError(f"saved_as: expected {{n}} in it for several addresses, got {self.saved_as!r}")
+        if self.newest.startswith(("cve", "attack")) and not self.within:
+            raise ValueError("within: expected what addresses out of an index begin with, got none")
+        return self
+
     def matches(self, path: str) -> bool:
         """Whether a file, by its path in the folder of feeds, belongs to this source."""
         passed = any(fnmatch.fnmatchcase(path, pattern) for pattern in self.passed_over)
@@ -78,10 +100,17 @@ def _source(name: str, table: object) -> Source:
     try:
         return Source.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the table"
-        got = "" if first["type"] == "missing" else f"; got {str(first['input'])[:80]!r}"
-        raise SourceError(f"{name}: {field}: {first['msg']}{got}") from error
+        raise SourceError("; ".join(_said(name, each) for each in error.errors())) from error
+
+
+def _said(name: str, error: "ErrorDetails") -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    told = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if error["type"] == "missing":
+        told = "expected it, got none"
+    elif ", got" not in told and "; got" not in told:
+        told = f"{told}; got {str(error['input'])[:80]!r}"
+    return ": ".join(part for part in (name, field, told) if part)
 
 
 def digest(path: Path = REGISTER) -> str:
@@ -90,24 +119,34 @@ def digest(path: Path = REGISTER) -> str:
 
 
 def table(register: dict[str, Source]) -> str:
-    """The register as Markdown."""
-    head = ("source", "what", "licence", "use", "renewed", "attribution")
+    """The register as a Markdown table."""
+    head = ("source", "what", "licence", "use", "shard", "renewed", "files in DIR")
     rows = [
         (f"`{name}`" + (" (optional)" if each.optional else ""), each.title, f"[{each.licence}]({each.licence_url})",
-         ", ".join(each.allowed_use), each.rhythm, each.attribution)
+         ", ".join(each.allowed_use), each.shard, each.rhythm, ", ".join(f"`{pattern}`" for pattern in each.files))
         for name, each in register.items()
     ]  # fmt: skip
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def main() -> int:
-    """Print the table; the exit status."""
+def notices(register: dict[str, Source]) -> str:
+    """The attributions that the licences ask for, as a Markdown list; one of several sources stands once."""
+    named: dict[str, list[str]] = {}
+    for name, each in register.items():
+        named.setdefault(each.attribution, []).append(f"`{name}`")
+    return "\n".join(f"- {', '.join(names)}: {notice}" for notice, names in named.items())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print table and notices; the exit status."""
+    argparse.ArgumentParser(prog="python -m train.sources", description=__doc__.split("\n")[0]).parse_args(arguments)
     try:
-        print(table(load()))
+        register = load()
     except SourceError as error:
         print(f"sources: {error}", file=sys.stderr)
         return 2
+    print(f"{table(register)}\n\n{notices(register)}")
     return 0
 
 

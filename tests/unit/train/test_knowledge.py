@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,6 +71,29 @@ def test_relations_join_across_feeds(base: Path) -> None:
     ]
     answer = knowledge.ask(str(base), "select cve, due::varchar as due from exploited order by cve").to_pylist()
     assert answer[0] == {"cve": "CVE-2024-0001", "due": "2024-01-23"}
+
+
+def test_a_newer_version_of_a_record_takes_the_older_ones_place(tmp_path: Path) -> None:
+    def cve(state: str, day: str, weakness: str) -> str:
+        cna = {"descriptions": [{"lang": "en", "value": day}], "rejectedReasons": [{"lang": "en", "value": "Gone."}],
+               "problemTypes": [{"descriptions": [{"cweId": weakness}]}]}  # fmt: skip
+        about = {"cveId": "CVE-2024-0001", "state": state, "dateUpdated": day}
+        return json.dumps({"cveMetadata": about, "containers": {"cna": cna}})
+
+    (tmp_path / "feeds" / "cve").mkdir(parents=True)
+    for name, state, day, weakness in (
+        ("a", "PUBLISHED", "2024-01-01", "CWE-79"),
+        ("b", "REJECTED", "2024-02-02", "CWE-20"),
+    ):
+        with zipfile.ZipFile(tmp_path / "feeds" / "cve" / f"{name}.zip", "w") as archive:
+            archive.writestr("cves/2024/0xxx/CVE-2024-0001.json", cve(state, day, weakness))
+    given = ["--from", str(tmp_path / "feeds"), "--only", "cve", "--out", str(tmp_path / "kb"), "--num-workers", "0"]
+    assert ingest.main(given) == 0
+    assert knowledge.ask(str(tmp_path / "kb"), "select status, text from cves").to_pylist() == [
+        {"status": "rejected", "text": "Gone."}
+    ]
+    for empty in ("things", "links"):
+        assert knowledge.ask(str(tmp_path / "kb"), f"from {empty}").num_rows == 0
 
 
 @pytest.mark.parametrize(
