@@ -211,7 +211,10 @@ class _Attempt:
 
     def _save(self, response: requests.Response, start: int) -> None:
         said = response.headers.get("Content-Length", "")
-        total = start + int(said) if re.fullmatch(r"\d{1,18}", said) else 0
+        told = re.fullmatch(r"\d{1,30}", said)
+        if not told and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+            raise _Again("expected a length or chunks, got neither: a cut connection would look like the end")
+        total = start + int(said) if told else 0
         self._bounded(total)
         with self.part.open("ab" if start else "wb") as file:
             done = self._copy(response.raw, file, start, total)
@@ -253,9 +256,10 @@ class _Attempt:
 
 
 def _continues(said: Mapping[str, str], start: int, half: Known) -> bool:
-    """Whether a 206 goes on where the half file ends, and is about the same file."""
-    same = said.get("ETag", half.etag) == half.etag
-    return same and said.get("Content-Range", "").startswith(f"bytes {start}-")
+    """Whether a 206 has all that the half file lacks, and is about the same file."""
+    span = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", said.get("Content-Range", ""))
+    whole = span is not None and int(span[1]) == start and int(span[2]) + 1 == int(span[3])
+    return whole and said.get("ETag", half.etag) == half.etag
 
 
 def _seconds(said: str) -> float:
@@ -264,5 +268,5 @@ def _seconds(said: str) -> float:
         return float(said)
     try:
         return max(email.utils.parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

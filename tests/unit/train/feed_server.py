@@ -131,10 +131,22 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(206, 5, Content_Range=f"bytes {start}-{int(start) + 4}/{int(start) + 5}")
         self.wfile.write(b"wrong")
 
+    def _less(self) -> None:
+        """Less than was asked for, in the right place: that is allowed, but it is not the rest."""
+        start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        self._head(206, 10, Content_Range=f"bytes {start}-{start + 9}/{len(self.body)}")
+        self.wfile.write(self.body[start : start + 10])
+
+    def _torn(self) -> None:
+        """The connection is cut between two headers."""
+        self.send_response(200)
+        self.flush_headers()
+        self.close_connection = True
+
     def _other(self) -> None:
         """The range that was asked for, of another file, whatever If-Range says."""
-        start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
-        self._head(206, len(self.body) - start, ETag='"other"', Content_Range=f"bytes {start}-/*")
+        start, size = int(self.headers["Range"].removeprefix("bytes=").rstrip("-")), len(self.body)
+        self._head(206, size - start, ETag='"other"', Content_Range=f"bytes {start}-{size - 1}/{size}")
         self.wfile.write(self.body[start:])
 
 

@@ -136,7 +136,7 @@ def test_wherever_it_is_cut_the_bytes_are_the_servers(
         assert target.read_bytes() == body
 
 
-@pytest.mark.parametrize("then", ["serve", "whole", "elsewhere", "elsewhere 1000", "other"])
+@pytest.mark.parametrize("then", ["serve", "whole", "elsewhere", "elsewhere 1000", "other", "less"])
 def test_a_changed_or_unwilling_server_starts_over(then: str, served: Script, tmp_path: Path) -> None:
     cut_off(served, tmp_path / "feed", 1000)
     served.acts = [then, "serve"]
@@ -159,6 +159,25 @@ def test_a_body_of_untold_length_comes_whole(served: Script, tmp_path: Path) -> 
     served.acts = ["chunked 300000", "chunked"]
     assert brought(served, tmp_path / "feed").sha256 == DIGEST
     assert len(served.seen) == 2
+
+
+def test_a_connection_cut_between_two_headers_is_no_empty_file(served: Script, tmp_path: Path) -> None:
+    target = tmp_path / "feed"
+    brought(served, target)
+    served.body, served.etag, served.acts = b"newer", '"two"', ["torn"]
+    with pytest.raises(DownloadError, match="expected a length or chunks, got neither"):
+        brought(served, target)
+    assert target.read_bytes() == BODY
+    served.acts = ["torn", "serve"]
+    assert brought(served, target).path.read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize(
+    "after", ["-5", "soon", f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", "Mon, 01 Jan 0001 00:00:00 +9999"]
+)
+def test_a_pause_that_cannot_be_read_is_our_own(after: str, served: Script, tmp_path: Path) -> None:
+    served.acts = [f"status 503 {after}", "serve"]
+    assert brought(served, tmp_path / "feed").sha256 == DIGEST
 
 
 def test_it_waits_longer_and_longer_and_as_long_as_it_is_asked_to(served: Script, tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def test_a_fetched_file_says_by_its_name_how_to_open_it(name: str) -> None:
         ("sigma", "version.txt", False),
         ("atomic", "atomic-red-team-master/atomics/T1059.001/T1059.001.yaml", True),
         ("atomic", "atomic-red-team-master/atomics/Indexes/index.yaml", False),
+        ("atomic", "atomic-red-team-master/atomics/T1610/src/pod.yaml", False),
         ("csaf", "CSAF-develop/csaf_files/OT/white/2024/icsa-24-004-02.json", True),
+        ("csaf", "CSAF-develop/csaf_files/OT/white/cisa-csaf-ot-feed-tlp-white.json", False),
         ("csaf", "CSAF-develop/package.json", False),
     ],
 )
