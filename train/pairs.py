@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--size", type=int, default=40_000, metavar="N", help="at most so many rows")
     told = "a secret key for canaries and placeholders; without it a public one is used"
     options.add_argument("--seed-key", type=Path, metavar="FILE", help=told)
+    held = "where evaluation sets lie; rows that hold an item of theirs are left out, and a table says which"
+    options.add_argument("--against", type=Path, metavar="DIR", help=held)
     options.add_argument("--num-workers", type=int, default=2, help="Ray workers; 0 runs here, without Ray")
     return options
 
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         key = options.seed_key.read_bytes().strip() if options.seed_key else _PUBLIC_KEY
         plan = Plan(options.knowledge, options.out, terms(options.replay_licence), options.size, key,
-                    options.replay, options.num_workers)  # fmt: skip
+                    options.replay, options.num_workers, against=options.against)  # fmt: skip
         if options.num_workers:
             start_ray(options.num_workers)
         told = build(plan)
@@ -83,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pairs: {error}", file=sys.stderr)
         return 2
     print(report.table(told))
+    if options.against:
+        from train.decontaminate import table
+
+        print("\n" + table(told["contamination"]))
     return 0
 
 

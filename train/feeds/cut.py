@@ -51,7 +51,7 @@ def _text(stream: BinaryIO, most: int) -> tuple[bytes, Piece | None]:
     return piece.data, piece if piece.reason else None
 
 
-_HEADING = re.compile(rb"^(?:#{1,2} |(?P<fence>```|~~~))", re.MULTILINE)
+_HEADING = re.compile(rb"^(?:#{1,2} |(?P<fence>(?:```|~~~)[^`\n]*$))", re.MULTILINE)
 
 
 def sections(stream: BinaryIO, most: int) -> Iterator[Piece]:

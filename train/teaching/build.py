@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from guards import rules
-from train.teaching import balance, canaries, families, figure, names, replay, report, sanitizing, store
+from train.teaching import apart, balance, canaries, families, figure, names, replay, report, sanitizing, store
 from train.teaching.author import Draft
 from train.teaching.knowledge import load, manifest
 from train.teaching.licences import Terms
@@ -27,11 +27,7 @@ class Plan:
     replay: Path | None = None
     workers: int = 0
     make: sanitizing.Maker = field(default=sanitizing.shipped)
-
-
-def clean_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows without duplicates, in the order of their ids. Whatever else throws a row out comes in here."""
-    return [each for _, each in sorted({each["id"]: each for each in rows}.items())]
+    against: Path | None = None  # where the evaluation sets lie that no row may hold
 
 
 def harmless(rows: Sequence[Row]) -> list[Row]:
@@ -55,14 +51,21 @@ def build(plan: Plan) -> dict[str, Any]:
     rows = [row(draft, clean.texts, plan.register, clean.version) for draft in whole]
     marked = [each for each in rows if each["canary"]]  # alike on purpose, so they take no part in what follows
     unarmed = harmless([each for each in rows if not each["canary"]])
-    kept = sorted([*balance.settle(clean_rows(unarmed)), *marked], key=lambda each: str(each["id"]))
+    distinct = apart.distinct(unarmed)
+    clear, contamination = (
+        apart.uncontaminated(distinct, plan.against, plan.knowledge) if plan.against else (distinct, {})
+    )
+    kept = sorted([*balance.settle(clear), *marked], key=lambda each: str(each["id"]))
     told = report.of(kept) | {
         "files": store.write(plan.out, kept),
+        "contamination": contamination,
         "knowledge": knowledge,
         "left_out": {
             "the sanitizer changed a rule's logic": len(chosen) - len(whole),
             "attack code or a secret in the answer": len(rows) - len(marked) - len(unarmed),
-            "duplicate, or one refusal too many": len(unarmed) + len(marked) - len(kept),
+            "alike to another row": len(unarmed) - len(distinct),
+            "held by an evaluation set": len(distinct) - len(clear),
+            "one refusal too many": len(clear) + len(marked) - len(kept),
         },
         "sanitizer": clean.version,
         "texts": {

@@ -116,7 +116,7 @@ def test_what_cannot_be_cut_says_why_and_the_rest_goes_on(cutter: Cutter, data: 
 
 
 def test_headings_in_code_are_no_sections() -> None:
-    page = b"# Page\n\nIntro\n\n```\n# no heading\n```\n\n## One\ntext\n\n### deeper\n\n## Two\n"
+    page = b"# Page\n\nIntro\n\n```sh\n# no heading\n```\n\n## One\n```a word```\ntext\n\n### deeper\n\n## Two\n"
     found = [piece.data.split(b"\n")[0] for piece in pieces(cut.sections, page)]
     assert found == [b"# Page", b"## One", b"## Two"]
 
