@@ -47,3 +47,15 @@ def test_what_cannot_be_placed_says_within_a_minute_what_it_needs(running: Runni
     assert code != 0
     assert "CPU" in said
     assert time.monotonic() - began < 180  # submission, imports, and at most 60 s of waiting for a place
+
+
+@needs_data
+def test_feeds_are_ingested_beside_the_graph(running: Running, tmp_path: Path) -> None:
+    running.wait_ready()
+    code, said = submit(
+        running, "train.ingest", "--from", str(DATA / "knowledge"), "--only", "kev,cwe", "--out", str(tmp_path / "kb"),
+        "--num-workers", "1", seconds=300,
+    )  # fmt: skip
+    assert code == 0, said[-3000:]
+    assert "exploited 1404" in said
+    assert (tmp_path / "kb" / "manifest.json").is_file()
