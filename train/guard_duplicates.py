@@ -5,15 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from datasketch import MinHash, MinHashLSH
 
+from train.duplicates import sketch
+
 _PERMUTATIONS = 64
 
 
 def _signature(text: str) -> MinHash:
     words = re.findall(r"\w+", text.lower())[:400] or [text]
-    triples = {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
-    sketch = MinHash(num_perm=_PERMUTATIONS, seed=7)
-    sketch.update_batch([triple.encode() for triple in triples])
-    return sketch
+    return sketch(words, 3, _PERMUTATIONS)
 
 
 class Sketches:
