@@ -2,8 +2,8 @@
 
 Feeds come from DIR, laid out as docs/data-sources.md says, or are fetched from the addresses in train/sources.toml.
 Each becomes records, relations and, where an element is malformed, a quarantine entry with the reason; the run goes
-on. What was made before is kept, so a run that was cut off resumes. Writes manifest.json and counts.svg, and prints
-one line per source.
+on. What was made before is kept, so a run that was cut off resumes. Writes manifest.json, counts.svg, croissant.json
+and ml-bom.cdx.json, and prints one line per source; with --log the dataset becomes a record.
 Exit status: 0; 1 when more than --tolerate of a source's elements were quarantined; 2 when it could not run.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train import lineage
 from train.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--num-workers", type=int, default=2, help="Ray tasks at a time; 0 runs here, without Ray")
     options.add_argument("--shard", type=int, default=5000, metavar="N", help="members of a zip for each task")
     options.add_argument("--tolerate", type=float, default=0.02, metavar="SHARE", help="quarantined, of each source")
+    lineage.add_options(options)
     return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = parser().parse_args(arguments)
-    from train import accounts, tasks
+    from train import accounts, describe, tasks
 
     try:
         chosen = tasks.chosen(options.only, optional=options.optional or options.folder is not None)
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = list(_progress(tasks.run(waiting, options.num_workers, CPUS_PER_TASK), len(waiting)))
         manifest = accounts.manifest(made, chosen)
         accounts.write(options.out, manifest)
+        lineage.publish(options.out, describe.knowledge_base(options.out), options.log, options.token_file)
     except (KnowledgeError, OSError) as error:
         print(f"ingest: {error}", file=sys.stderr)
         return 2

@@ -85,7 +85,7 @@ def publish(out: Path | str, described: Described, log: str | None, token_file: 
     append(out, described, AuditClient(url, token))
 
 
-def _replay(path: Path | None, licence: str | None) -> list[DataSource]:
+def replay_source(path: Path | None, licence: str | None) -> list[DataSource]:
     """The file of general conversation, which no register has."""
     import hashlib
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         if given.rows:
-            further = _replay(given.replay, given.replay_licence)
+            further = replay_source(given.replay, given.replay_licence)
             out, described = given.rows, describe.teaching_set(given.rows, given.knowledge, further)
         else:
             out, described = given.knowledge, describe.knowledge_base(given.knowledge)

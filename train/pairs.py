@@ -1,7 +1,8 @@
 """Make the teaching set of a knowledge base: `python -m train.pairs --knowledge ROOT --out URI`.
 
 Question and answer pairs in chat format, computed from templates and the records of `train.ingest`; no model writes
-them. Parquet files in a folder for each licence shard, canaries.json, report.json and families.svg. The same knowledge,
+them. Parquet files in a folder for each licence shard, canaries.json, report.json and families.svg, and its lineage in
+croissant.json and ml-bom.cdx.json; with --log the dataset becomes a record. The same knowledge,
 key, size and replay file give the same bytes. docs/teaching-set.md says what the columns mean.
 Exit status: 0, or 2 when it could not run.
 """
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train import lineage
 from train.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed-key", type=Path, metavar="FILE", help=told)
     held = "where evaluation sets lie; rows that hold an item of theirs are left out, and a table says which"
     options.add_argument("--against", type=Path, metavar="DIR", help=held)
+    lineage.add_options(options)
     options.add_argument("--num-workers", type=int, default=2, help="Ray workers; 0 runs here, without Ray")
     return options
 
@@ -71,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.replay and not options.replay_licence:
         print("pairs: expected --replay-licence with --replay: every row has a licence", file=sys.stderr)
         return 2
+    from train import describe
     from train.teaching import report
     from train.teaching.build import Plan, build
 
@@ -81,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.num_workers:
             start_ray(options.num_workers)
         told = build(plan)
+        further = lineage.replay_source(options.replay, options.replay_licence)
+        described = describe.teaching_set(options.out, options.knowledge, further)
+        lineage.publish(options.out, described, options.log, options.token_file)
     except (KnowledgeError, OSError) as error:
         print(f"pairs: {error}", file=sys.stderr)
         return 2
