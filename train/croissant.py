@@ -63,8 +63,12 @@ def _sources(described: Described) -> list[Json]:
         for each in described.sources
     ]  # fmt: skip
     parents: list[Json] = [
-        {"@type": "sc:Dataset", "name": each.name, "identifier": f"sha256:{each.digest}"} for each in described.parents
-    ]
+        {
+            "@type": "sc:Dataset", "name": each.name, "license": each.licence,
+            "identifier": f"sha256:{each.digest}",
+        }
+        for each in described.parents
+    ]  # fmt: skip
     return [*parents, *sources]
 
 

@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from train import accounts, sources
 from train.described import BadDescription, Column, DataFile, DataSource, Described, Model, Parent, Table, combined
-from train.parts import located
+from train.parts import file_digest, located
 
 OWN_LICENCE = "Apache-2.0"  # of our own words, and of the weights that we trained
+ENCODER_LICENCE = "Apache-2.0"  # of all-MiniLM-L6-v2, by its publisher's card
 _TEACHING = {
     "id": "First 32 hexadecimal digits of the SHA-256 of family, template, objects and messages",
     "messages": "A question and its answer", "messages.role": "user or assistant", "messages.content": "What is said",
@@ -51,13 +52,14 @@ def teaching_set(uri: str, knowledge: str, further: Sequence[DataSource] = ()) -
     if base["digest"] != report["knowledge"]:
         raise BadDescription(f"{uri}: expected the knowledge base {report['knowledge']}, got {base['digest']}")
     used = _sources(base, report["sources"], further)
-    held = tuple(DataFile(name, **told) for name, told in sorted(report["files"].items()))
+    held = tuple(_measured(uri, name, told["sha256"]) for name, told in sorted(report["files"].items()))
     date, told = _newest(base, report["sources"]), {**_TEACHING, **_below("origins", _ORIGIN)}
     return Described(
         "preceptor-teaching-set", _version(date),
         "Question and answer pairs for a security tutor, made from public records by templates; no model wrote them.",
         date, _together(report["licenses"]), (Table("rows", held, columns(_schema(uri, held), told), "id"),), used,
-        (Parent("preceptor-knowledge-base", base["digest"]),), _models(report["sanitizer"]),
+        (Parent("preceptor-knowledge-base", base["digest"], _licence(_sources(base, _read(base), ()))),),
+        _models(report["sanitizer"]),
         {
             "dataCollection": "Public feeds of vulnerabilities, weaknesses, attack techniques and defences, each with "
             "licence and authorisation in a register; every row names the bytes that it rests on.",
@@ -75,8 +77,7 @@ def teaching_set(uri: str, knowledge: str, further: Sequence[DataSource] = ()) -
 def knowledge_base(uri: str) -> Described:
     """What `train.ingest` made. Raises KnowledgeError, OSError, ValueError."""
     base = accounts.read(uri)
-    read = {name: told for name, told in base["sources"].items() if told["feeds"]}
-    told = {**_RECORDS, **_ORIGIN}
+    read, told = _read(base), {**_RECORDS, **_ORIGIN}
     tables = []
     for name in ("quarantine", "records", "relations"):
         held = tuple(
@@ -86,11 +87,11 @@ def knowledge_base(uri: str) -> Described:
         )
         if held:
             tables.append(Table(name, held, columns(_schema(uri, held), told)))
-    date = _newest(base, read)
+    date, used = _newest(base, read), _sources(base, read, ())
     return Described(
         "preceptor-knowledge-base", _version(date),
         "Records and relations of public security feeds, as published, each with the bytes that it comes from.",
-        date, _together(told["licence"] for told in read.values()), tuple(tables), _sources(base, read, ()),
+        date, _licence(used), tuple(tables), used,
         responsible={
             "dataCollection": "Public feeds, each with licence and authorisation in a register.",
             "dataCollectionRawData": "Every row names the bytes of the feed that it was read from, and their SHA-256.",
@@ -137,7 +138,11 @@ def _schema(uri: str, held: Sequence[DataFile]) -> pa.Schema:
 
 
 def _measured(uri: str, path: str, digest: str) -> DataFile:
+    """A file as it lies there; BadDescription unless it is still what was written."""
     files, root = located(uri)
+    found = file_digest(files, f"{root}/{path}")
+    if found != digest:
+        raise BadDescription(f"{uri}: {path}: expected the file of SHA-256 {digest}, got {found}")
     size = files.get_file_info(f"{root}/{path}").size
     return DataFile(path, digest, size, pq.read_metadata(f"{root}/{path}", filesystem=files).num_rows)
 
@@ -157,6 +162,15 @@ def _sources(base: Mapping[str, Any], names: Iterable[str], further: Sequence[Da
         else:
             raise BadDescription(f"{name}: expected a source of the register and the knowledge base, got neither")
     return tuple(found)
+
+
+def _read(base: Mapping[str, Any]) -> list[str]:
+    """The sources that a knowledge base holds something of."""
+    return [name for name, told in base["sources"].items() if told["feeds"]]
+
+
+def _licence(used: Iterable[DataSource]) -> str:
+    return _together(each.licence for each in used)
 
 
 def _newest(base: Mapping[str, Any], names: Iterable[str]) -> str:
@@ -187,5 +201,5 @@ def _models(sanitizer: str) -> tuple[Model, ...]:
     base = Card.read(WEIGHTS).digests["base"]
     return (
         Model("preceptor-sanitizer", sanitizer[:12], OWN_LICENCE, sanitizer, "token-classification"),
-        Model("all-MiniLM-L6-v2", base[:12], OWN_LICENCE, base, "feature-extraction"),
+        Model("all-MiniLM-L6-v2", base[:12], ENCODER_LICENCE, base, "feature-extraction"),
     )

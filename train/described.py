@@ -81,6 +81,7 @@ class Parent:
 
     name: str
     digest: str
+    licence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def dropped(signed: Iterable[tuple[str, bytes]], similarity: float = SIMILARITY)
     """For each text that is to go, by id, the one that stays for it. The order in which they are given is no matter.
 
     Texts are looked at in the order of their ids; one goes when it equals one that stays, or when the estimated
-    Jaccard similarity to one is at least `similarity`. What stays has no such pair, so a second run drops nothing.
+    Jaccard similarity to one is at least `similarity`; a second run drops nothing. Both are estimates: of 128 values
+    the similarity is known to 0.04 or so, and a pair that meets in no band (1 in 20 at 0.8, most below 0.6) stays.
     """
     order = sorted(signed)
     for (name, _), (following, _) in pairwise(order):

@@ -42,9 +42,7 @@ def write(out: Path | str, description: Described) -> tuple[str, str]:
 def dataset_entry(described: Described) -> Entry:
     """The record of a dataset. Its id follows from the dataset, so that it is in the log once."""
     sources = [{"name": each.name, "digest": each.digest, "licence": each.licence} for each in described.sources]
-    sources += [
-        {"name": each.name, "digest": each.digest, "licence": described.licence[:256]} for each in described.parents
-    ]
+    sources += [{"name": each.name, "digest": each.digest, "licence": each.licence} for each in described.parents]
     fields = {"name": described.name, "digest": described.digest, "rows": described.rows, "sources": sources}
     name = str(uuid5(NAMESPACE_URL, f"preceptor dataset {described.name} {described.version} {described.digest}"))
     return Entry(Kind.dataset, name, 0, "", "", fields, actor="train.lineage").checked()

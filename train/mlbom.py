@@ -84,8 +84,9 @@ def _parent(parent: Parent) -> "Component":
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
-        type=ComponentType.DATA, name=parent.name, bom_ref=f"dataset:{parent.name}", hashes=_hash(parent.digest)
-    )
+        type=ComponentType.DATA, name=parent.name, bom_ref=f"dataset:{parent.name}", hashes=_hash(parent.digest),
+        licenses=_licences(parent.licence),
+    )  # fmt: skip
 
 
 def _model(model: Model) -> "Component":

@@ -23,7 +23,8 @@ SHINGLE = 3  # words
 SIMILARITY = 0.5
 # a letter of a script that is written without spaces counts as a word
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
-_ID = re.compile(r"\b(?:CVE-\d{4}-\d{4,}|CWE-\d+|CAPEC-\d+|(?:AML\.)?(?:TA?|M)\d{4}(?:\.\d{3})?)\b")
+# ASCII, so that an id ends where a Chinese word begins
+_ID = re.compile(r"\b(?:CVE-\d{4}-\d{4,}|CWE-\d+|CAPEC-\d+|(?:AML\.)?(?:TA?|M)\d{4}(?:\.\d{3})?)\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

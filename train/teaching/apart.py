@@ -9,10 +9,17 @@ from train.teaching.rows import Row
 
 
 def distinct(rows: Sequence[Row]) -> list[Row]:
-    """Of rows that are alike, exactly or nearly, the one with the smallest id; in the order of their ids."""
+    """Of rows that are alike, exactly or nearly, one; in the order of their ids.
+
+    A held-out row stays before one that is trained on, then the one with the smallest id.
+    """
     once = dict(sorted({each["id"]: each for each in rows}.items()))
-    gone = duplicates.duplicates((name, _said(each)) for name, each in once.items())
-    return [each for name, each in once.items() if name not in gone]
+    gone = duplicates.duplicates((_rank(each) + name, _said(each)) for name, each in once.items())
+    return [each for name, each in once.items() if _rank(each) + name not in gone]
+
+
+def _rank(row: Row) -> str:
+    return {"test": "0 ", "dev": "1 "}.get(row["split"], "2 ")
 
 
 def uncontaminated(rows: Sequence[Row], folder: Path, knowledge: str) -> tuple[list[Row], dict[str, Any]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from train import decontaminate, evaluation_sets
 from train.evaluation_sets import EvaluationError, EvaluationSet, Item
-from train.overlap import CVE, LIKE, NAMED, PUBLIC, SHINGLE, WORDS, Index, RowText, grams
+from train.overlap import CVE, LIKE, NAMED, PUBLIC, SHINGLE, WORDS, Index, RowText, grams, ids
 from train.records import Origin, Record, table
 
 QUOTE = "Adversaries may restrict features that are unnecessary to an asset's intended function within the control room"
@@ -219,6 +219,11 @@ def test_similarity_is_the_exact_jaccard_similarity(items: list[tuple[str, str]]
             if f"set {i % 2}" == name
         ]
         assert found.get(name, 0.0) == pytest.approx(max(shares, default=0.0))
+
+
+def test_ids_are_found_beside_any_script() -> None:
+    text = "漏洞CVE-2017-0144是永恒之蓝 (CWE-79,T1059.001) AML.T0051, TA0002; M1036. XCVE-2017-1 CWE-79a T10591"
+    assert ids(text) == {"CVE-2017-0144", "CWE-79", "T1059.001", "AML.T0051", "TA0002", "M1036"}
 
 
 def test_an_index_of_nothing_finds_nothing() -> None:

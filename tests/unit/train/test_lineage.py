@@ -47,7 +47,8 @@ def described(path: str = "open/part-0000.parquet", sha256: str = "a" * 64) -> D
             DataSource("kev", "KEV", "CC0-1.0", "https://example.org/l", "https://example.org/kev", "CISA", "0" * 64),
             DataSource("replay", "Talk", "LicenseRef-CWE-TOU", "", "", "", "3" * 64),
         ),
-        (Parent("base", "1" * 64),), (Model("sanitizer", "1", "Apache-2.0", "4" * 64, "token-classification"),),
+        (Parent("base", "1" * 64, "CC0-1.0"),),
+        (Model("sanitizer", "1", "Apache-2.0", "4" * 64, "token-classification"),),
         {"dataBiases": "Some.", "personalSensitiveInformation": "None."},
     )  # fmt: skip
 
@@ -139,6 +140,7 @@ def test_the_bill_of_materials_holds_before_its_schema_and_names_everything() ->
     parts = {each["bom-ref"]: each for each in told["components"]}
     assert sorted(parts) == ["dataset:base", "model:sanitizer", "source:kev", "source:replay"]
     assert parts["source:kev"]["licenses"] == [{"license": {"id": "CC0-1.0"}}]
+    assert parts["dataset:base"]["licenses"] == [{"license": {"id": "CC0-1.0"}}]
     assert parts["source:replay"]["licenses"] == [{"expression": "LicenseRef-CWE-TOU"}]
     assert parts["model:sanitizer"]["type"] == "machine-learning-model"
     assert parts["model:sanitizer"]["modelCard"]["modelParameters"]["task"] == "token-classification"
@@ -175,7 +177,7 @@ def test_a_teaching_set_is_described_by_what_lies_beside_it(made: tuple[Path, Pa
     feeds = accounts.read(str(base))["sources"]["kev"]["feeds"]
     assert (source.name, source.digest) == ("kev", combined(feeds))
     assert told.licence == "Apache-2.0 AND CC0-1.0"
-    assert told.parents == (Parent("preceptor-knowledge-base", accounts.read(str(base))["digest"]),)
+    assert told.parents == (Parent("preceptor-knowledge-base", accounts.read(str(base))["digest"], "CC0-1.0"),)
     assert [each.name for each in told.models] == ["preceptor-sanitizer", "all-MiniLM-L6-v2"]
     assert told.models[0].digest == SANITIZER
     assert "not compared with evaluation sets" in told.responsible["dataPreprocessingProtocol"]
@@ -217,12 +219,21 @@ def test_rows_of_another_knowledge_base_are_not_described(
     assert hashlib.sha256(b"{}").hexdigest() in (rows / "ml-bom.cdx.json").read_text()
 
 
+def test_files_that_are_no_longer_what_was_written_are_not_described(made: tuple[Path, Path]) -> None:
+    base, rows = made
+    for told, places in ((describe.teaching_set, (rows, base)), (describe.knowledge_base, (base,))):
+        path = next(places[0].rglob("*.parquet"))
+        pq.write_table(pq.read_table(path).slice(0, 0), path)
+        with pytest.raises(BadDescription, match=f"{path.name}: expected the file of SHA-256"):
+            told(*map(str, places))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"date": "yesterday"}, "date: expected a day like 2026-01-31, got 'yesterday'"),
         ({"tables": ()}, "tables: expected files and columns, got none"),
-        ({"parents": (Parent("base", "12"),)}, "base: expected 64 hexadecimal digits, got '12'"),
+        ({"parents": (Parent("base", "12", "MIT"),)}, "base: expected 64 hexadecimal digits, got '12'"),
         ({"responsible": {"dataMood": "x"}}, "responsible: expected terms of Croissant RAI, got dataMood"),
     ],
 )
@@ -235,7 +246,8 @@ def test_the_record_has_the_shape_that_the_log_wants() -> None:
     entry = lineage.dataset_entry(described())
     assert entry.checked() == entry
     assert (entry.kind, entry.fields["digest"], entry.fields["rows"]) == (Kind.dataset, described().digest, 2)
-    assert [each["name"] for each in entry.fields["sources"]] == ["kev", "replay", "base"]
+    licences = [(each["name"], each["licence"]) for each in entry.fields["sources"]]
+    assert licences == [("kev", "CC0-1.0"), ("replay", "LicenseRef-CWE-TOU"), ("base", "CC0-1.0")]
     assert lineage.dataset_entry(described()).request_id == entry.request_id
     assert lineage.dataset_entry(described(sha256="b" * 64)).request_id != entry.request_id
 
