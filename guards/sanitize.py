@@ -13,6 +13,7 @@ import ipaddress
 import json
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,24 @@ class Sanitizer:
             found = self._find(now)
             if not found:
                 break
-            for start, end, label in found:
-                stretch = place[start], place[end - 1] + 1
-                done[stretch] = (label, self._instead(now[start:end], label))
+            done = self._further(now, place, done, found)
         spans = tuple((start, end, label) for (start, end), (label, _) in sorted(done.items()))
         return Cleaned(_rendered(text, done)[0], spans)
+
+    def _further(
+        self, now: str, place: list[int], done: dict[tuple[int, int], tuple[str, str]], found: Sequence[Span]
+    ) -> dict[tuple[int, int], tuple[str, str]]:
+        """What was done, with what is found now. A find within a changed stretch, as in a link, changes it further."""
+        before = [(*_shown(place, *stretch), label) for stretch, (label, _) in done.items()]
+        made: dict[tuple[int, int], tuple[str, str]] = {}
+        starts = [start for start, _, _ in found]
+        for start, end, label in _unions([*before, *found]):
+            parts, last = [], start
+            for a, b, each in found[bisect_left(starts, start) : bisect_left(starts, end)]:
+                parts += [now[last:a], self._instead(now[a:b], each)]
+                last = b
+            made[place[start], place[end - 1] + 1] = (label, "".join([*parts, now[last:end]]))
+        return made
 
     def _find(self, text: str) -> list[Span]:
         """What is to be changed, the first finder's word before the next one's, cut by what must stay."""
@@ -95,10 +109,10 @@ class Sanitizer:
         found: list[Span] = []
         for finder in self._finders:
             for start, end, label in sorted(finder(text)):
-                if self._policy.acts[label] != "keep":
-                    found += [
-                        (a, b, label) for a, b in _free(text, free, start, end) if self._changes(text[a:b], label)
-                    ]
+                act = self._policy.acts[label]
+                if act == "keep" or (act == "map" and not all(free[start:end])):
+                    continue  # half an address is none
+                found += [(a, b, label) for a, b in _free(text, free, start, end) if self._changes(text[a:b], label)]
         return sorted(found)
 
     def _changes(self, value: str, label: str) -> bool:
@@ -143,6 +157,25 @@ def _rendered(text: str, done: dict[tuple[int, int], tuple[str, str]]) -> tuple[
     return "".join([*parts, text[last:]]), [*place, *range(last, len(text))]
 
 
+def _shown(place: list[int], start: int, end: int) -> tuple[int, int]:
+    """Where a stretch of the input stands in the text as it is now."""
+    return bisect_left(place, start), bisect_left(place, end)
+
+
+def _unions(spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans that share a character as one, under the label of the first, of those that begin together the longest."""
+    held: Span | None = None
+    for start, end, label in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if held and start < held[1]:
+            held = (held[0], max(held[1], end), held[2])
+            continue
+        if held:
+            yield held
+        held = (start, end, label)
+    if held:
+        yield held
+
+
 def mapped(value: str, key: bytes) -> str:
     """An address of the documentation ranges (RFC 5737, RFC 3849); those of one /24 or /64 stay together."""
     try:
@@ -163,7 +196,7 @@ def defanged(value: str) -> str:
     """A link that nobody follows by accident: hxxps://evil[.]com/a."""
     head, slashes, tail = value.rpartition("://") if "://" in value else ("", "", value)
     host, slash, path = tail.partition("/")
-    scheme = re.sub(r"(?i)^http", "hxxp", head) if head else ""
+    scheme = re.sub(r"(?i)^http", "hxxp", re.sub(r"(?i)^ftp", "fxp", head))
     return f"{scheme}{slashes}{host.replace('.', '[.]')}{slash}{path}"
 
 

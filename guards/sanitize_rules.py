@@ -19,7 +19,9 @@ _KEPT = re.compile(
   | \bMS\d{2}-\d{3}\b | \bKB\d{6,7}\b | \bRFC ?\d{3,5}\b | \bICSA?-\d{2}-\d{3}-\d{2}\b
   | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b       # UUIDs
   | \b(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{56}|[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128})\b   # hashes
-  | hxxps?://\S+ | (?<![\w-])[\w-]{1,63}(?:\[\.\][\w-]{1,63})+   # defanged already
+  | (?<![\w.])(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}(?![\w.]\w) | (?<![\w:])2001:(?:0?db8)(?::[0-9a-fA-F:]*)
+  | \b(?i:hxxps?|fxp)://[^\s?\#]+ | (?<![\w-])[\w-]{1,63}(?:\[\.\][\w-]{1,63})+   # defanged already
+  | \(Citation:[ ][^()\n]{1,80}\)                                    # ATT&CK's references
   | \bCVSS:[\d.]+/[A-Z:/]+\b
   | \b\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?
     """,
@@ -37,6 +39,14 @@ _VERSION_BEFORE = re.compile(
     r"\bthan|\bSP\d|\bedition|\bOID|\bR\d+|/|[<>]=?|_|\d-|-)[\s:=\"'(,]*$"
 )
 _ADDRESS_BEFORE = re.compile(r"(?i)(?:://|\bip(?:v4)?|\baddress(?:es)?|\bhost|\bfrom|\bsrc|\bdst|@)[\s:=\"'\[(]*$")
+_SURELY_BEFORE = re.compile(
+    r"(?i)(?:://|\bip(?:v4)?(?:[ _-]?addr(?:ess)?(?:es)?)?|"
+    r"\b(?:src|dst|source|destination|remote|client)[_ -]?(?:ip|addr(?:ess)?)?)[\s:=\"'\[(]*$"
+)
+_CREDENTIAL_BEFORE = re.compile(
+    r"(?i)(?:(?:api|access|auth|account|secret|private|license)[_ -]?(?:key|token|secret)|secret|password|"
+    r"passwd|bearer)[\"']?\s{0,3}(?:=>?|:=?|\s)\s{0,3}[\"']?$"
+)
 _RESOLVERS = frozenset({"8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "208.67.222.222", "208.67.220.220"})
 _DOCUMENTATION = [
     ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -53,7 +63,7 @@ _DOMAIN = re.compile(
 )
 _RESERVED = re.compile(r"(?i)(?:^|\.)(?:example(?:\.(?:com|net|org|edu))?|test|invalid|localhost|local|arpa)$")
 _PRIVATE_ZONE = re.compile(
-    r"(?i)(?<![\w.@-])(?:[a-z0-9][a-z0-9-]{0,61}\.){1,5}(?:local|lan|internal|intern|corp|intranet|private|home\.arpa)\b(?!\.\w)"
+    r"(?i)(?<![\w.-])(?:[a-z0-9][a-z0-9-]{0,61}\.){1,5}(?:local|lan|internal|intern|corp|intranet|private|home\.arpa)\b(?!\.\w)"
 )
 _FILE = re.compile(
     r"(?i)\.(?:c|h|py|js|php|html?|xml|json|exe|dll|sys|sh|so|md|txt|java|net|rs|go|pl|rb|ts|in|io|me|app|cc|id|at|to|is)$"
@@ -68,7 +78,13 @@ class Forms(NamedTuple):
 
 def kept(text: str) -> list[tuple[int, int]]:
     """Stretches that stay whatever is found in them: identifiers, hashes, placeholders, defanged indicators."""
-    return [found.span() for found in _KEPT.finditer(text)]
+    return [found.span() for found in _KEPT.finditer(text) if not _assigned(text, found)]
+
+
+def _assigned(text: str, found: re.Match[str]) -> bool:
+    """Whether it looks like a hash and is given as a credential: api_key=0f3a9c..."""
+    bare = re.fullmatch(r"[0-9a-fA-F-]{32,}", found.group())
+    return bool(bare and _CREDENTIAL_BEFORE.search(text, max(0, found.start() - 40), found.start()))
 
 
 def find(text: str, forms: Forms) -> Iterator[Span]:
@@ -118,7 +134,8 @@ def _addresses(text: str) -> Iterator[Span]:
             before = text[max(0, found.start() - 40) : found.start()]
             version = bool(_VERSION_BEFORE.search(before)) and not _ADDRESS_BEFORE.search(before)
         end = found.end()
-        if not version and not _looks_like_version(bare) and _public(bare):
+        surely = _SURELY_BEFORE.search(text, max(0, found.start() - 24), found.start())
+        if (surely or not (version or _looks_like_version(bare))) and _public(bare):
             yield found.start(), found.start() + len(bare), "IP"
     for found in _IPV6.finditer(text):
         if _public(found.group()):

@@ -12,8 +12,8 @@ from guards import rules
 from guards.verdict import Span
 
 LONGEST = 800  # characters of a line that are looked at in one piece: rules go back and forth in each
-_OVERLAP = 200
 _TOGETHER = 8  # lines that are handed over at once: what is found in them is compared pair by pair
+_CROWD, _SHORT = 40, 120  # assignments that are handed over at once; characters at once of lines that are full of them
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_ -]?key|access[_ -]?key|auth[_ -]?key|account[_ -]?key|key|"
@@ -89,17 +89,18 @@ class SecretScan:
     def _swept(self, text: str) -> Iterator[Span]:
         if not re.search(r"[=:>\"'-]|\w{16}", text):
             return
-        starts, lines = [], []
-        for match in re.finditer(r"[^\r\n]+", text):
-            for offset in range(0, len(match.group()), LONGEST - _OVERLAP):
-                starts.append(match.start() + offset)
-                lines.append(match.group()[offset : offset + LONGEST])
-        for first in range(0, len(lines), _TOGETHER):
-            for candidate in self._scan(lines[first : first + _TOGETHER]):
+        for pieces in _portions(text):
+            for candidate in self._scan([piece for _, piece in pieces]):
                 for each in candidate.line_data_list:
-                    at = starts[first + each.line_num - 1] + each.value_start
-                    if each.value and each.value_start >= 0 and text[at : at + len(each.value)] == each.value:
-                        yield at, at + len(each.value), "SECRET"
+                    at = pieces[each.line_num - 1][0] + each.value_start
+                    end = at + len(each.value or "")
+                    if (
+                        each.value
+                        and each.value_start >= 0
+                        and text[at:end] == each.value
+                        and not _prose(text, at, end)
+                    ):
+                        yield at, end, "SECRET"
 
     def _scan(self, lines: list[str]) -> list[Any]:
         import warnings
@@ -116,7 +117,39 @@ class SecretScan:
         return found
 
 
-_NO_SECRET = re.compile(r"[\d:./-]{4,12}|[\\/.~%][\\/\w].*|\w{1,3}|.*\.(?:dll|exe|php|html?|js|py|txt|md)")
+def _portions(text: str) -> Iterator[list[tuple[int, str]]]:
+    """Pieces of lines with their places, so many at once that few assignments stand in them together."""
+    portion: list[tuple[int, str]] = []
+    weight = 0
+    for line in re.finditer(r"[^\r\n]+", text):
+        signs = line.group().count("=") + line.group().count(":")
+        length = LONGEST if signs * LONGEST <= _CROWD * max(len(line.group()), LONGEST) else _SHORT
+        for offset in range(0, len(line.group()), length * 3 // 4):
+            piece = line.group()[offset : offset + length]
+            more = piece.count("=") + piece.count(":")
+            if portion and (len(portion) == _TOGETHER or weight + more > _CROWD):
+                yield portion
+                portion, weight = [], 0
+            portion.append((line.start() + offset, piece))
+            weight += more
+    if portion:
+        yield portion
+
+
+_NO_SECRET = re.compile(
+    r"[^{}]*\{[\w.()]+\}.*|[\d:./-]{4,12}|[\\/.~%][\\/\w].*|\w{1,3}|.*\.(?:dll|exe|php|html?|js|py|txt|md)"
+)
+
+
+def _prose(text: str, start: int, end: int) -> bool:
+    """Whether it is a plain word that nothing assigns: "the password should be changed"."""
+    return bool(re.fullmatch(r"[A-Z]?[a-z]+", text[start:end])) and text[start - 1 : start] not in {
+        '"',
+        "'",
+        "=",
+        ":",
+        ">",
+    }
 
 
 def _trimmed(text: str, start: int, end: int, label: str) -> Span | None:

@@ -6,17 +6,13 @@ With `--num-workers 0` the same loop runs in this process, without Ray. What it 
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-Wrap = Callable[[Any], Any]
-
-CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
+from train.ray_fit import Wrap, fit_on_ray
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,45 +63,6 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
     return out
 
 
-def on_worker(config: dict[str, Any]) -> None:
-    """One Ray Train worker; rank 0 hands its folder in as the checkpoint."""
-    from ray import train
-    from ray.train.torch import prepare_model
-
-    context = train.get_context()
-    with tempfile.TemporaryDirectory() as folder:
-        fit_one(config | {"out": folder}, context.get_world_rank(), context.get_world_size(), prepare_model)
-        made = train.Checkpoint.from_directory(folder) if context.get_world_rank() == 0 else None
-        train.report({"done": 1}, checkpoint=made)
-
-
-def fit_on_ray(config: dict[str, Any], workers: int) -> None:
-    """Fit on a Ray cluster: the one this job was submitted to, else a local one."""
-    import ray
-    from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
-
-    from train.placement import require
-
-    ray.init()
-    need = {"CPU": CPUS_PER_WORKER}
-    require([need] * workers)
-    scaling = ScalingConfig(num_workers=workers, resources_per_worker=need)
-    kept = Path(config["out"]).absolute() / "ray"
-    trainer = TorchTrainer(
-        on_worker,
-        train_loop_config=config | {"data": str(Path(config["data"]).absolute())},
-        scaling_config=scaling,
-        run_config=RunConfig(name="fit_guard", storage_path=str(kept)),
-    )
-    made = trainer.fit().checkpoint
-    if made is None:
-        raise RuntimeError("expected a checkpoint from rank 0, got none")
-    with made.as_directory() as folder:
-        for name in ("guard.safetensors", "card.json"):
-            shutil.copyfile(Path(folder) / name, Path(config["out"]) / name)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = parser().parse_args(arguments)
@@ -121,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "left_out": options.leave_out,
     }
     if options.num_workers:
-        fit_on_ray(config, options.num_workers)
+        fit_on_ray(fit_one, config, options.num_workers, "fit_guard", ("guard.safetensors", "card.json"))
     else:
         fit_one(config)
     return 0

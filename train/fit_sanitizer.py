@@ -7,18 +7,14 @@ runs in this process, without Ray. What it is worth says `python -m tests.bench.
 import argparse
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-Wrap = Callable[[Any], Any]
-
-CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
+from train.ray_fit import Wrap, fit_on_ray
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,9 +49,12 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
 
     plan = sanitizer_loop.Plan(epochs=config["epochs"])
     torch.manual_seed(plan.seed)
-    examples = sanitizer_data.rows(Path(config["data"]))
+    copies = 1 if config["rows"] else sanitizer_data.COPIES  # a trial needs no more
+    examples = sanitizer_data.rows(Path(config["data"]), copies)
     train = [each for each in examples if each.split == "train"]
-    random.Random(plan.seed).shuffle(train)  # noqa: S311 - reproducible, not secret
+    rng = random.Random(plan.seed)  # noqa: S311 - reproducible, not secret
+    rng.shuffle(train)
+    train = list(sanitizer_data.joined(train, plan.joined, rng))
     train = train[: config["rows"] or None]
     dev = [each for each in examples if each.split == "dev"][: config["rows"] or None]
     share = train[rank::world][: len(train) // world]  # equal shares: DDP waits for the slowest
@@ -95,44 +94,6 @@ def write(out: Path, tensors: dict[str, Any], training: dict[str, Any]) -> None:
     (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
 
 
-def on_worker(config: dict[str, Any]) -> None:
-    """One Ray Train worker; rank 0 hands its folder in as the checkpoint."""
-    from ray import train
-    from ray.train.torch import prepare_model
-
-    context = train.get_context()
-    with tempfile.TemporaryDirectory() as folder:
-        fit_one(config | {"out": folder}, context.get_world_rank(), context.get_world_size(), prepare_model)
-        made = train.Checkpoint.from_directory(folder) if context.get_world_rank() == 0 else None
-        train.report({"done": 1}, checkpoint=made)
-
-
-def fit_on_ray(config: dict[str, Any], workers: int) -> None:
-    """Fit on a Ray cluster: the one this job was submitted to, else a local one."""
-    import ray
-    from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
-
-    from train.placement import require
-
-    ray.init()
-    need = {"CPU": CPUS_PER_WORKER}
-    require([need] * workers)
-    kept = Path(config["out"]).absolute() / "ray"
-    trainer = TorchTrainer(
-        on_worker,
-        train_loop_config=config | {"data": str(Path(config["data"]).absolute())},
-        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=need),
-        run_config=RunConfig(name="fit_sanitizer", storage_path=str(kept)),
-    )
-    made = trainer.fit().checkpoint
-    if made is None:
-        raise RuntimeError("expected a checkpoint from rank 0, got none")
-    with made.as_directory() as folder:
-        for name in ("tagger.safetensors", "card.json"):
-            shutil.copyfile(Path(folder) / name, Path(config["out"]) / name)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = parser().parse_args(arguments)
@@ -144,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     config = {"data": str(options.data), "out": str(options.out), "epochs": options.epochs, "rows": options.rows}
     if options.num_workers:
-        fit_on_ray(config, options.num_workers)
+        fit_on_ray(fit_one, config, options.num_workers, "fit_sanitizer", ("tagger.safetensors", "card.json"))
     else:
         fit_one(config)
     return 0

@@ -17,6 +17,14 @@ _TRADES = ("Logistics", "Insurance", "Dental", "Foods", "Energy", "Partners", "C
            "Motors", "Textiles", "Realty", "Labs", "Freight", "Analytics", "Pharma", "University", "Council",
            "Legal", "Media")  # fmt: skip
 _FORMS = ("", "", " Inc", " Ltd", " GmbH", " LLC", " AG", " S.A.", " Group", " & Sons", " B.V.", " plc", " Inc.")
+_SYLLABLES = (
+    "vo", "ti", "zen", "nu", "ci", "vic", "ra", "lo", "mo", "ta", "ki", "den", "sol", "ar", "ex", "via", "ent",
+    "quo", "ly", "fin", "cor", "zy", "per", "gen", "omi", "stra", "dex", "lum", "ora",
+)  # fmt: skip
+_ADDED = (
+    "", "", "", "", " Systems", " Health", " Insights", " Capital", "com", ".com", " Maps", " Data", "ly",
+    " & Co", " Institute of Technology", " Group", " Agency",
+)  # fmt: skip
 _ROLES = ("srv", "db", "web", "mail", "dc", "fs", "app", "vpn", "jump", "k8s-node", "print", "backup", "sql", "proxy")
 _TEAMS = ("fin", "hr", "ops", "dev", "prod", "fra", "nyc", "lon", "hq", "lab", "sales", "legal")
 _ZONES = ("local", "lan", "internal", "corp", "intern", "intranet", "home.arpa", "private")
@@ -68,6 +76,10 @@ class Slots:
         """One locale of all."""
         return self.rng.choice(self._fakers)
 
+    def country(self) -> str:
+        """One country, in English."""
+        return str(self._fakers[0].country())
+
     def digits(self, form: str) -> str:
         """`form` with each # a digit and each ? a capital."""
         return "".join(
@@ -95,12 +107,21 @@ def _org(slots: Slots) -> Filled:
     rng = slots.rng
     middle = rng.choice(("", " ", "gate ", "view ", "field "))
     made = f"{rng.choice(_NOUNS)}{middle}{rng.choice(_TRADES)}{rng.choice(_FORMS)}"
-    return rng.choice((made, slots.faker.company())), "ORGANIZATION"  # type: ignore[attr-defined]
+    drawn = "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 3, 3)))).capitalize() + rng.choice(_ADDED)
+    name = rng.choice((made, slots.faker.company(), drawn))  # type: ignore[attr-defined]
+    return (name.lower() if rng.random() < 0.08 else name), "ORGANIZATION"
 
 
 def _address(slots: Slots) -> Filled:
-    text = slots.faker.address()  # type: ignore[attr-defined]
-    return (text if slots.rng.random() < 0.4 else text.replace("\n", slots.rng.choice((", ", " ")))), "ADDRESS"
+    rng, faker = slots.rng, slots.faker
+    text: str = faker.address()  # type: ignore[attr-defined]
+    if rng.random() < 0.25:
+        text = faker.street_address()  # type: ignore[attr-defined]
+    elif rng.random() < 0.3:  # as forms of several countries write it: number, street, unit, town, country, code
+        unit = rng.choice(("", f" Apt. {rng.randint(1, 999)}", f" Suite {rng.randint(1, 999)}"))
+        text = f"{rng.randint(1, 9999)} {faker.street_name()} {rng.randint(1, 200)}{unit}\n{faker.city()}\n"  # type: ignore[attr-defined]
+        text += f"{slots.country()} {rng.choice((faker.postcode(), slots.digits('#####')))}"  # type: ignore[attr-defined]
+    return (text if rng.random() < 0.4 else text.replace("\n", rng.choice((", ", " ")))), "ADDRESS"
 
 
 def _user(slots: Slots) -> Filled:
@@ -210,7 +231,7 @@ _SLOTS: dict[str, Callable[[Slots], Filled]] = {
     "ssn": lambda slots: (slots.digits("###-##-####"), "SSN"),
     "iban": lambda slots: (slots.faker.iban(), "IBAN"),  # type: ignore[attr-defined]
     "city": lambda slots: (slots.faker.city(), "LOCATION"),  # type: ignore[attr-defined]
-    "country": lambda slots: (slots._fakers[0].country(), "LOCATION"),
+    "country": lambda slots: (slots.country(), "LOCATION"),
     "docip": lambda slots: (slots.rng.choice(_DOCUMENTATION) + str(slots.rng.randint(1, 254)), None),
     "port": lambda slots: (str(slots.rng.randint(20, 65000)), None),
     "hash": lambda slots: ("".join(slots.rng.choice("0123456789abcdef") for _ in range(64)), None),
