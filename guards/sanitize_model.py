@@ -17,7 +17,7 @@ _JOINED = {  # what may stand between two words of one stretch; others touch, or
     "CARD": re.compile(r"[ -]?"), "SSN": re.compile(r"[ -]?"), "IBAN": re.compile(r" ?"), "ID": re.compile(r"[ -]?"),
 }  # fmt: skip
 _TOUCHING = re.compile(r"[^\s\w]{0,3}")
-_SHORT = re.compile(r"(?:\b\w|\b(?:Inc|Ltd|Co|Corp|Jr|Sr|Dr|St|S\.[AL]|B\.V|s\.c|r\.l|LLC|Apt|u|ul))\Z")
+_SHORT = re.compile(r"(?:\b\w|\b(?:Inc|Ltd|Co|Corp|Jr|Sr|Dr|Mr|Mrs|Ms|St|S\.[AL]|B\.V|s\.c|r\.l|LLC|Apt|u|ul))\Z")
 _FORMS = {  # without these, it is none; mail, links and addresses of machines are for the rules alone
     "HOST": re.compile(r"[\d.\\_-]|^[A-Z]{3,}$"), "IP": re.compile(r"(?!)"), "URL": re.compile(r"(?!)"),
     "EMAIL": re.compile(r"(?!)"), "CARD": re.compile(r"(?:\d[ -]?){12}"), "PHONE": re.compile(r"(?:\d\D{0,3}){5}"),
@@ -25,6 +25,7 @@ _FORMS = {  # without these, it is none; mail, links and addresses of machines a
 }  # fmt: skip
 _NUMBERS = frozenset({"ADDRESS", "CARD", "SSN", "IBAN", "PHONE"})  # that a number of code may look like
 _WORD = re.compile(r"\w+", re.UNICODE)
+_GIVEN = re.compile(r"[^\W\d_a-z][^\W\d_A-Z]+")  # a capital and small letters: a name rather than an account
 _CODE = re.compile(  # what programs are written and logged with: not one of these names somebody
     r"""
     (?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,} | 0x[0-9a-fA-F]+ | \d+\.\d{4,} | [A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+
@@ -90,6 +91,8 @@ class Model:
             enough = float(masked.sum()) >= self._thresholds["mask"]
             if label == "ADDRESS" and text[start:end] == "and":
                 continue  # between two of them
+            if label == "USERNAME" and _GIVEN.fullmatch(text, start, end):
+                label = "PERSON"
             if enough and float(masked[best]) >= self._thresholds.get(label, 0.0) and text[start:end].strip():
                 found.append((start, end, label, float(tokens.begins[first]) >= 0.5))
         return [word for word in found if re.search(r"\w", text[word[0] : word[1]])]
