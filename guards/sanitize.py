@@ -238,6 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bad = 0
     try:
         key = options.key_file.read_bytes().strip() if options.key_file else KEY
+        if not key:
+            raise OSError(f"{options.key_file}: expected a key, got an empty file")
         sanitizer = Sanitizer.load(key, model=not options.rules_only)
         with options.source.open(encoding="utf-8") as lines, options.target.open("w", encoding="utf-8") as out:
             for number, line in enumerate(lines, 1):

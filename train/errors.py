@@ -3,7 +3,8 @@
 KnowledgeError
 ├── SourceError     the register of sources, or what a source must have
 ├── DownloadError   a feed that cannot be fetched
-└── FeedError       a feed that cannot be read
+├── FeedError       a feed that cannot be read
+└── PlaceError      a path or URI that names no place
 """
 
 
@@ -21,3 +22,7 @@ class DownloadError(KnowledgeError):
 
 class FeedError(KnowledgeError):
     """A feed that cannot be read at all."""
+
+
+class PlaceError(KnowledgeError):
+    """A path or URI that names no place that can be read or written."""

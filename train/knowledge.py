@@ -70,13 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import duckdb
 
     from audit import render
+    from train.errors import KnowledgeError
 
     try:
         render.show(ask(options.root, options.question or _VIEWS), options.format)
     except (ValueError, duckdb.Error) as error:
         print(f"refused: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, KnowledgeError) as error:
         print(f"cannot read: {error}", file=sys.stderr)
         return 2
     return 0

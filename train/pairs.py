@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         key = options.seed_key.read_bytes().strip() if options.seed_key else _PUBLIC_KEY
+        if not key:
+            raise KnowledgeError(f"{options.seed_key}: expected a key, got an empty file")
         plan = Plan(options.knowledge, options.out, terms(options.replay_licence), options.size, key,
                     options.replay, options.num_workers, against=options.against)  # fmt: skip
         if options.num_workers:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from train import records
 from train.archives import Limits
 from train.convert import File, Made, convert, outcome
+from train.errors import PlaceError
 from train.feeds.table import FEEDS
 from train.records import Aside, Quarantined, Record, Relation
 
@@ -71,9 +72,14 @@ class Account:
 
 
 def located(uri: str) -> tuple[pafs.FileSystem, str]:
-    """The file system of a path or URI, and the path in it."""
+    """The file system of a path or URI, and the path in it. Raises PlaceError, OSError."""
     if "://" in uri:
-        found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(uri)
+        try:
+            found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(uri)
+        except ValueError as error:
+            raise PlaceError(
+                f"expected a path or a URI such as s3://bucket/folder, got {uri[:200]!r}: {error}"
+            ) from error
         return found
     return pafs.LocalFileSystem(), str(Path(uri).absolute())
 

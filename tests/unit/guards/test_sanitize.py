@@ -127,5 +127,7 @@ def test_the_command_answers_line_by_line(tmp_path: Path) -> None:
     assert out[0]["spans"] == [[5, 26, "EMAIL"]]
     assert [row["line"] for row in out if "error" in row] == [3, 4, 6]
     assert sanitize.main([str(tmp_path / "none"), str(target), "--rules-only"]) == 2
+    (tmp_path / "key").touch()
+    assert sanitize.main([str(source), str(target), "--rules-only", "--key-file", str(tmp_path / "key")]) == 2
     source.write_text(json.dumps(rows[0]) + "\n")
     assert sanitize.main([str(source), str(target)]) == 0

@@ -17,7 +17,7 @@ import zstandard
 from train import accounts, ingest, knowledge
 
 DATA = Path(os.environ.get("PRECEPTOR_DATA", "../shared/data")) / "knowledge"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="not run: no data (3 tests)")
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="not run: no data (4 tests)")
 
 
 def opened(name: str) -> bytes:
@@ -130,3 +130,18 @@ def test_every_origin_leads_back_to_its_bytes(base: Path) -> None:
     for row in knowledge.ask(str(base), question).to_pylist():
         data = read_range(DATA, row["member"], row["start"], row["end"])
         assert hashlib.sha256(data).hexdigest() == row["sha256"], row
+
+
+def test_the_sanitizer_can_reach_no_identifier_in_any_text(base: Path) -> None:
+    from guards import sanitize_rules
+
+    form = re.compile(
+        r"\b(?:CVE-\d{4}-\d{4,}|CWE-\d+|CAPEC-\d+|(?:AML\.)?T\d{4}(?:\.\d{3})?|TA\d{4}|M\d{4}|[GS]\d{4})\b"
+    )
+    seen = 0
+    for row in knowledge.ask(str(base), "select text from records").to_pylist():
+        kept = sanitize_rules.kept(row["text"])
+        for found in form.finditer(row["text"]):
+            seen += 1
+            assert any(a <= found.start() and found.end() <= b for a, b in kept), found.group()
+    assert seen > 6000

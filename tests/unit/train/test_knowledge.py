@@ -114,6 +114,10 @@ def test_only_one_select_over_the_views_is_answered(
 def test_without_a_base_it_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert knowledge.main(["select 1", "--root", str(tmp_path)]) == 2
     assert "was train.ingest run?" in capsys.readouterr().err
+    assert knowledge.main(["select 1", "--root", "nosuch://kb"]) == 2
+    given = ["--from", str(feeds(tmp_path / "feeds")), "--only", "kev", "--num-workers", "0", "--out", "nosuch://kb"]
+    assert ingest.main(given) == 2
+    assert capsys.readouterr().err.count("expected a path or a URI") == 2
 
 
 def test_too_much_quarantine_ends_with_1_after_all_is_written(
