@@ -49,8 +49,8 @@ lock: tools
 	@cd requirements
 	uv="$(LOCK)"
 	$$uv preceptor.in --override overrides.txt --override cpu-torch.txt --output-file cpu.txt
-	$$uv preceptor.in --override overrides.txt --output-file cuda.txt
-	$$uv dev.in --override overrides.txt --override cpu-torch.txt --output-file dev.txt
+	$$uv preceptor.in gpu.in --override overrides.txt --output-file cuda.txt
+	$$uv dev.in --no-emit-package torch --override overrides.txt --override cpu-torch.txt --output-file dev.txt
 
 # The log, the keys and the models under var/ are not build products: clean never touches them.
 clean:

@@ -12,6 +12,12 @@ from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
+# What stands before every conversation, when the tutor is taught as well as when it is asked.
+SYSTEM = (
+    "You are Preceptor, a security tutor. Explain clearly and correctly how attacks work in principle, how they are "
+    "noticed and how they are prevented. Be concise. If you do not know, say so."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -24,9 +30,10 @@ class Turn:
 class ChatFormat:
     """Encodes conversations for one model; the text of a message can never become a control token."""
 
-    def __init__(self, tokenizer: Tokenizer, template: Template, context: int, stop_ids: frozenset[int]) -> None:
+    def __init__(self, tokenizer: Tokenizer, template: Template, context: int, ends: Sequence[int]) -> None:
         self.context = context
-        self.stop_ids = stop_ids
+        self.stop_ids = frozenset(ends)
+        self._end = ends[0]
         self._tokenizer = tokenizer
         self._template = template
         self._control = [token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special]
@@ -40,19 +47,18 @@ class ChatFormat:
         template = jinja.from_string((folder / "chat_template.jinja").read_text())
         config = json.loads((folder / "config.json").read_text())
         names = json.loads((folder / "tokenizer_config.json").read_text())
-        ends = {tokenizer.token_to_id(names[key]) for key in ("eos_token", "pad_token") if names.get(key)}
-        return cls(
-            tokenizer,
-            template,
-            int(config["max_position_embeddings"]),
-            frozenset(e for e in ends if e is not None),
-        )
+        ends = [tokenizer.token_to_id(names[key]) for key in ("eos_token", "pad_token") if names.get(key)]
+        return cls(tokenizer, template, int(config["max_position_embeddings"]), [e for e in ends if e is not None])
 
     def encode(self, turns: Sequence[Turn]) -> list[int]:
         """Token ids of the conversation plus the opening of the assistant's turn."""
         messages = [{"role": turn.role, "content": self._defuse(turn.content)} for turn in turns]
         text = self._template.render(messages=messages, add_generation_prompt=True)
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def encode_answer(self, answer: str) -> list[int]:
+        """Token ids of an assistant's turn as a model is to write it: the text, and the token that ends it."""
+        return [*self._tokenizer.encode(self._defuse(answer), add_special_tokens=False).ids, self._end]
 
     def first(self, answer: str) -> int:
         """The token that an answer with this text begins with."""

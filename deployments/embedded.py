@@ -38,7 +38,7 @@ class ModelFolder:
     def check(self) -> None:
         """Hash every file again; raises ModelFilesDiffer naming the first that differs."""
         for file, want in self.files.items():
-            got = _sha256(self.path / file)
+            got = sha256(self.path / file)
             if got != want:
                 raise ModelFilesDiffer(f"{self.path / file}: expected sha256 {want}, came {got}")
 
@@ -66,9 +66,14 @@ def find(models: Path, name: str) -> ModelFolder:
     return ModelFolder(name, path, json.loads((path / MANIFEST).read_text()))
 
 
+def open_folder(path: Path) -> ModelFolder:
+    """A folder of weights by its manifest, or where it has none every file hashed; raises FileNotFoundError."""
+    return find(path.parent, path.name) if (path / MANIFEST).exists() else survey(path)
+
+
 def survey(path: Path) -> ModelFolder:
     """Any folder of weights, every file hashed; raises FileNotFoundError."""
-    files = {file.name: _sha256(file) for file in sorted(path.iterdir()) if file.is_file()}
+    files = {file.name: sha256(file) for file in sorted(path.iterdir()) if file.is_file()}
     return ModelFolder(path.name, path, files)
 
 
@@ -93,6 +98,7 @@ def _convert(folder: Path) -> None:
     AutoTokenizer.from_pretrained(package, gguf_file=GGUF).save_pretrained(folder)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Digest of one file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -52,13 +52,28 @@ def append(out: Path | str, described: Described, client: AuditClient) -> None:
     """Append the record and put its receipt beside the rows; raises NotRecorded."""
     from train.teaching.store import put
 
+    put(str(out), RECEIPT, hand_in(dataset_entry(described), client).encode())
+
+
+def hand_in(entry: Entry, client: AuditClient) -> str:
+    """Append one record; its receipt. Raises NotRecorded."""
     try:
-        (result,) = client.append([dataset_entry(described)])
+        (result,) = client.append([entry])
     except RemoteError as error:
         raise NotRecorded(f"{client.url[:200]}: {error}") from error
     if "receipt" not in result:
         raise NotRecorded(f"expected a receipt, the log answered {str(result.get('error'))[:300]}")
-    put(str(out), RECEIPT, result["receipt"]["proof"].encode())
+    proof: str = result["receipt"]["proof"]
+    return proof
+
+
+def log_client(log: str, token_file: Path | None) -> AuditClient:
+    """The log that --log names, "" meaning the one of the environment; raises NotRecorded without URL or key."""
+    url = log or os.environ.get(URL, "")
+    token = token_file.read_text().strip() if token_file else os.environ.get(TOKEN, "")
+    if not url or not token:
+        raise NotRecorded(f"expected a URL and a key: --log URL or {URL}, and --token-file or {TOKEN}")
+    return AuditClient(url, token)
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -74,13 +89,8 @@ def publish(out: Path | str, described: Described, log: str | None, token_file: 
     Raises NotRecorded, OSError.
     """
     write(out, described)
-    if log is None:
-        return
-    url = log or os.environ.get(URL, "")
-    token = token_file.read_text().strip() if token_file else os.environ.get(TOKEN, "")
-    if not url or not token:
-        raise NotRecorded(f"expected a URL and a key: --log URL or {URL}, and --token-file or {TOKEN}")
-    append(out, described, AuditClient(url, token))
+    if log is not None:
+        append(out, described, log_client(log, token_file))
 
 
 def replay_source(path: Path | None, licence: str | None) -> list[DataSource]:
