@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
 def add_plan_options(options: argparse.ArgumentParser) -> None:
     """Every number of a plan by its own name; --plan FILE gives them all."""
     group = options.add_argument_group("plan")
-    group.add_argument("--plan", type=Path, metavar="FILE", help="a plan in JSON; options beside it win")
+    group.add_argument(
+        "--plan", type=Path, metavar="FILE", help="a plan in JSON, or the run.json of a run; options beside it win"
+    )
     group.add_argument("--mix", action="append", metavar="FAMILY=WEIGHT", help="draw a family's rows more, or less")
     for name, field in Plan.model_fields.items():
         if field.annotation is bool:
@@ -52,7 +54,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
     given = {name: getattr(options, name) for name in Plan.model_fields if name != "mix"}
     try:
-        first = Plan.model_validate_json(options.plan.read_text()) if options.plan else Plan()
+        first = read_plan(options.plan) if options.plan else Plan()
         mix = dict(first.mix)
         for each in options.mix or ():
             family, _, weight = each.partition("=")
@@ -61,6 +63,14 @@ def plan_of(options: argparse.Namespace) -> Plan:
         return Plan.model_validate(first.model_dump() | asked | {"mix": mix})
     except (ValidationError, ValueError, OSError) as error:
         raise RunError(f"plan: {str(error)[:400]}") from error
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file, its own or a run's; raises OSError, ValueError."""
+    import json
+
+    told = json.loads(path.read_text())
+    return Plan.model_validate(told.get("plan", told) if isinstance(told, dict) else told)
 
 
 def workers_of(text: str) -> tuple[int, int]:

@@ -1,14 +1,15 @@
 """Rows of a teaching set as conversations."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deployments.chat import SYSTEM, Turn
+from train import row_files
+from train.described import combined
 from train.errors import DatasetError, KnowledgeError
 from train.lora.plan import Plan
-from train.row_files import rows
+from train.parts import file_digest, located
 
 COLUMNS = ("id", "messages", "family", "verdict", "split", "template_split", "canary")
 
@@ -28,7 +29,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class TeachingSet:
-    """Rows in the order of their ids; the digest is over all ids of the whole set, which are digests of their rows."""
+    """Rows in the order of their ids; the digest is that of the set's files, which its lineage and the log name too."""
 
     digest: str
     rows: tuple[Conversation, ...]
@@ -37,14 +38,13 @@ class TeachingSet:
 def read(uri: str, split: str | None = None) -> TeachingSet:
     """The rows of a split, or all; raises DatasetError where columns or rows lack."""
     try:
-        found = sorted(_conversations(rows(uri, COLUMNS)), key=lambda row: row.id)
+        found = sorted(_conversations(row_files.rows(uri, COLUMNS)), key=lambda row: row.id)
     except KnowledgeError as error:
         raise DatasetError(f"{error} (train.pairs makes such a set)") from error
-    digest = hashlib.sha256("\n".join(row.id for row in found).encode()).hexdigest()
     kept = tuple(row for row in found if split in (None, row.split))
     if not kept:
         raise DatasetError(f"{uri}: expected rows{f' of split {split}' if split else ''}, found none")
-    return TeachingSet(digest, kept)
+    return TeachingSet(_digest(uri), kept)
 
 
 def sample(found: Iterable[Conversation], plan: Plan) -> list[Conversation]:
@@ -66,6 +66,12 @@ def sample(found: Iterable[Conversation], plan: Plan) -> list[Conversation]:
         return -1.0 if row.canary else -(chance ** (1 / weights[row.id]))
 
     return sorted(sorted(usable, key=lambda row: (not row.canary, place(row)))[: plan.rows], key=lambda row: row.id)
+
+
+def _digest(uri: str) -> str:
+    files, paths = row_files.found(uri)
+    root = located(uri)[1].rstrip("/")
+    return combined({path.removeprefix(f"{root}/"): file_digest(files, path) for path in paths})
 
 
 def _conversations(found: Iterable[Mapping[str, Any]]) -> Iterable[Conversation]:
