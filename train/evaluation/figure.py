@@ -37,7 +37,7 @@ def _row(measure: Measure, top: float) -> list[str]:
     )
     middle = top + _ROW / 2
     return [
-        f'<text x="20" y="{middle + 4}">{escape(measure.name)}<tspan class="small"> n={measure.n}</tspan></text>',
+        f'<text x="20" y="{middle + 4}">{escape(measure.name)}<tspan class="small" dx="6">n={measure.n}</tspan></text>',
         f'<line x1="{_LEFT}" x2="{_LEFT + _WIDE}" y1="{middle}" y2="{middle}" stroke="#e8e8e8"/>',
         *_mark("before", measure.before, most, middle - 5),
         *_mark("after", measure.after, most, middle + 5),

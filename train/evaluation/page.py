@@ -38,10 +38,14 @@ def markdown(evaluation: Evaluation, speeds: Iterable[str]) -> str:
 def _table(measures: Iterable[Measure]) -> list[str]:
     rows = [
         f"| {each.name} | {each.n} | {_told(each.before, each.unit)} | {_told(each.after, each.unit)} "
-        f"| {_told(each.difference, each.unit, sign=True)} | {_rule(each)} |"
+        f"| {_told(each.difference, each.unit, sign=True)} | {_rule(each)} | {each.why} |"
         for each in measures
     ]
-    return ["| measure | items | before | after | difference | rule |", "|---|---:|---:|---:|---:|---|", *rows]
+    return [
+        "| measure | items | before | after | difference | rule | found |",
+        "|---|---:|---:|---:|---:|---|---|",
+        *rows,
+    ]
 
 
 def _told(estimate: Estimate, unit: str, *, sign: bool = False) -> str:

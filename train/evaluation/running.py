@@ -53,7 +53,7 @@ def gather(teaching: str, data: Path, profile: str) -> Suite:
 def evaluate(plan: Plan, say: Say) -> Evaluation:
     """Ask both sides and write the papers; raises TrainError or GardenError before anything long."""
     start = time.monotonic()
-    base = embedded.survey(garden.resolve(plan.model, plan.models).absolute())
+    base = embedded.open_folder(garden.resolve(plan.model, plan.models).absolute())
     candidate, champion = _adapter(plan.adapter), _adapter(plan.champion) if plan.champion else None
     trained_on = _trained_on(plan.adapter, base.digest)
     items = gather(plan.teaching, plan.data, plan.profile)
