@@ -20,24 +20,20 @@ from app.settings import Limits
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
 from audit.record import Entry
-from deployments.chat import ChatFormat, Turn
+from deployments.chat import SYSTEM, ChatFormat, Turn
 from deployments.generation import Sampling
 from deployments.ports import LogPort, ModelPort
 from guards.errors import GuardFault
 from guards.policy import Policy
 from guards.verdict import Action, Context, Decision, Stage
 
-SYSTEM = (
-    "You are Preceptor, a security tutor. Explain clearly and correctly how attacks work in principle, how they are "
-    "noticed and how they are prevented. Be concise. If you do not know, say so."
-)
 DEFAULT_MAX_TOKENS = 256
 DEFAULTS = Sampling(max_tokens=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that passed admission, and the rules by which it is judged to its end."""
+    """A request that passed admission, and the rules and the model by which it is answered to its end."""
 
     id: str
     who: Principal
@@ -45,14 +41,19 @@ class Question:
     prompt: Sequence[int]
     sampling: Sampling
     rules: Rules
+    identity: Identity
     client_request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Tutor:
-    """Everything one answer needs; holds no state of its own."""
+    """Everything one answer needs; holds no state of its own.
 
-    identity: Identity
+    `name` is that of the model, `digests` are those of guard and terms.
+    """
+
+    name: str
+    digests: tuple[str, str]
     keys: TokenKey
     control: ControlView
     logs: Sequence[LogPort]
@@ -64,6 +65,10 @@ class Tutor:
     limiter: Limiter
     limits: Limits
     strict: bool
+
+    def identity(self) -> Identity:
+        """What would answer now, and under which rules; raises Fault when no model is active."""
+        return Identity(self.name, self.control.promoted(self.name), *self.digests)
 
     def identify(self, headers: dict[str, str]) -> Principal:
         """Step 1: who asks. Raises NotAuthenticated."""
@@ -79,9 +84,9 @@ class Tutor:
         if len(body) > self.limits.body_bytes:
             raise TooLarge(f"expected at most {self.limits.body_bytes} bytes, came {len(body)}")
         asked = parse_chat(body, self.limits.messages)
-        if asked.model != self.identity.model:
+        if asked.model != self.name:
             raise NotFound(
-                f"expected model {self.identity.model!r}, came {asked.model[:100]!r}",
+                f"expected model {self.name!r}, came {asked.model[:100]!r}",
                 code="model_not_found",
                 param="model",
             )
@@ -95,7 +100,7 @@ class Tutor:
             stop=asked.stops,
         )
         given_id = headers.get("x-request-id", "")[:256] or None
-        return Question(str(uuid7()), who, asked, prompt, sampling, self.rulebook.rules, given_id)
+        return Question(str(uuid7()), who, asked, prompt, sampling, self.rulebook.rules, self.identity(), given_id)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""
@@ -103,7 +108,7 @@ class Tutor:
             rules, asked = question.rules, question.asked
             tag = await self.require_terms(question.who)  # 3
             log = self.log_of(question.id)
-            exchange = Exchange(question.id, question.who, log, self.identity, rules.policy, asked)
+            exchange = Exchange(question.id, question.who, log, question.identity, rules.policy, asked)
             context = _context(asked, await self.control.passes(tag, rules.policy.file_digest))
             decision = await self._check_prompt(exchange, question, context)  # 4
             request = self._request_entry(exchange, question, decision)  # 5

@@ -59,8 +59,8 @@ def _model_routes(app: FastAPI, tutor: Tutor) -> None:
     @app.get("/v1/models/{name}", summary="One model")
     async def model(name: str, request: Request) -> dict[str, Any]:
         tutor.identify(plain_headers(request))
-        if name != tutor.identity.model:
-            raise NotFound(f"expected model {tutor.identity.model!r}, came {name[:100]!r}", code="model_not_found")
+        if name != tutor.name:
+            raise NotFound(f"expected model {tutor.name!r}, came {name[:100]!r}", code="model_not_found")
         return _model(tutor)
 
 
@@ -69,10 +69,14 @@ def _health_routes(app: FastAPI, tutor: Tutor) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="The Gateway may answer: it reads the control log")
+    @app.get("/readyz", summary="The Gateway reads the control log; `problem` says why questions fail")
     async def readyz() -> dict[str, str]:
-        tutor.control.require_fresh()
-        return {"status": "ready", "model": tutor.identity.model, "policy": tutor.rulebook.rules.policy.digest}
+        identity, problem = tutor.identity(), await tutor.model.problem()
+        # A model that is refused is told here, but with 200: a balancer that sent nobody to us any more would also keep
+        # out the operator, whose next promotion ends it.
+        told = {"status": "degraded", "problem": problem} if problem else {"status": "ready"}
+        about = {"model": identity.model, "digest": identity.model_digest}
+        return told | about | {"policy": tutor.rulebook.rules.policy.digest}
 
 
 async def _collect(question: Question, event: Event, rest: AsyncGenerator[Event]) -> dict[str, Any]:
@@ -109,12 +113,13 @@ def _closing(event: Event) -> dict[str, Any]:
 
 
 def _model(tutor: Tutor) -> dict[str, Any]:
+    identity = tutor.identity()
     return {
-        "id": tutor.identity.model,
+        "id": identity.model,
         "object": "model",
         "created": 1738886400,
         "owned_by": "preceptor",
-        "digest": tutor.identity.model_digest,
+        "digest": identity.model_digest,
     }
 
 

@@ -113,6 +113,13 @@ class ControlView:
         held = self.state.passes.get(tag, {})
         return frozenset(c for c, (digest, until) in held.items() if digest == policy_digest and until > now)
 
+    def promoted(self, name: str) -> str:
+        """Digest of the model that is active under this name; raises Fault when none is or the view is too old."""
+        self.require_fresh()
+        if name not in self.state.promoted:
+            raise Fault("no model is promoted under this name", code="model_unavailable")
+        return self.state.promoted[name]
+
     def require_fresh(self) -> None:
         """Raises Fault when the view is too old to decide on."""
         if not self.fresh:

@@ -16,7 +16,7 @@ from guards.verdict import Decision
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What answers, and under which rules: names and SHA-256 digests that every record cites."""
+    """What answers one request, and under which rules: names and SHA-256 digests that its records cite."""
 
     model: str
     model_digest: str

@@ -118,7 +118,8 @@ class Generation:
     async def _generate(self, prompt: Sequence[int], sampling: Sampling) -> None:
         self._count(len(prompt), 0)
         windows = Windows()
-        async with aclosing(self._model.stream(prompt, sampling)) as pieces:
+        digest = self._exchange.identity.model_digest  # what answers is what the records cite
+        async with aclosing(self._model.stream(prompt, sampling, digest)) as pieces:
             async for piece in pieces:
                 self._count(len(prompt), piece.tokens)
                 self._finish = piece.finish_reason or self._finish

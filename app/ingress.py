@@ -17,14 +17,12 @@ from app.answer import Tutor
 from app.api import create_app
 from app.auth import TokenKey
 from app.control import ControlView
-from app.exchange import Identity
 from app.limits import Limiter
 from app.rulebook import Rulebook
 from app.settings import Settings, require_safe_environment
 from app.terms import Terms, load_lessons
 from audit.errors import AuditError
 from audit.record import Entry, Kind
-from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat
 from deployments.guard import RemoteScorer
@@ -41,7 +39,7 @@ logger = logging.getLogger("ray.serve")
 @serve.deployment
 @serve.ingress()
 class Gateway:
-    """Ready once it has read the control log and knows the digests that it will cite."""
+    """Ready once it has read the control log, knows the digests that it will cite, and the Model has started."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
         self,
@@ -56,12 +54,13 @@ class Gateway:
         timeout_s = settings.limits.append_timeout_s
         view = ControlView(LogHandle(control, timeout_s))
         await view.refresh()
-        folder = embedded.find(settings.models, settings.model)
         terms = Terms.load()
         opinion: str | None = await judge.digest.remote() if judge else None
         digests = (_cited(await guard.digest.remote(), opinion), terms.digest)
+        await model.problem.remote()  # answers, whatever it says, once there is a Model
         self._tutor = Tutor(
-            identity=Identity(settings.model, await model.digest.remote(), *digests),
+            name=settings.model,
+            digests=digests,
             keys=TokenKey.load(settings.keys),
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
@@ -74,7 +73,7 @@ class Gateway:
                 RemoteJudge(judge, opinion) if judge and opinion else None,
             ),
             model=RemoteModel(model),
-            chat=ChatFormat.load(folder.path),
+            chat=ChatFormat.load(settings.models / settings.model),
             terms=terms,
             lessons=load_lessons(),
             limiter=Limiter(settings.limits, time.monotonic),

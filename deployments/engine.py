@@ -1,8 +1,9 @@
 """Token generation on transformers + peft. Knows no Ray, no HTTP, no guard.
 
-Each request owns its key-value cache, random generator and detokenizer; all share one model and one worker
-thread. A stream asks for one step at a time, so the thread's queue interleaves the streams fairly, a cancelled
-stream simply stops asking, and no request can change another's text.
+Each request owns its key-value cache, random generator and detokenizer, and keeps to its adapter; all share one model
+and one worker thread. A stream asks for one step at a time, so the thread's queue interleaves the streams fairly, a
+cancelled stream simply stops asking, and no request can change another's text. Adapters are put in and taken out on
+that thread too, between two steps.
 """
 
 import asyncio
@@ -14,28 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from deployments import lora
 from deployments.chat import ChatFormat, Detokenizer, Turn
-from deployments.generation import Piece, Sampling, StopWords
+from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Piece, Sampling, StopWords
 
+PROBE = "What is a buffer overflow?"
 PREFILL_CHUNK = 256  # tokens per step: a long prompt must not hold up the others' next token
-
-
-class EngineError(Exception):
-    """Root of the engine's errors."""
-
-
-class AdapterHasNoEffect(EngineError):
-    """The adapter was loaded but does not change the model's output; serving it would be a false claim."""
+GIVEN = "given"  # name of the adapter that an engine was loaded with
 
 
 class _Sequence:
     """State of one request inside the model; used by the worker thread alone."""
 
-    def __init__(self, prompt: Sequence[int], sampling: Sampling) -> None:
+    def __init__(self, prompt: Sequence[int], sampling: Sampling, adapter: str | None = None) -> None:
         self.pending = list(prompt)
+        self.adapter = adapter
         self.said: list[int] = []
         self.cache: Any = None
         self.sampling = sampling
@@ -44,36 +40,70 @@ class _Sequence:
 
 
 class TransformersEngine:
-    """The reference driver: transformers, plus peft where an adapter is given."""
+    """The reference driver: transformers, plus peft for adapters."""
+
+    model: Any
+    chat: ChatFormat
 
     def __init__(self, model: Any, chat: ChatFormat) -> None:
-        self._model = model
-        self._chat = chat
+        self.model = model
+        self.chat = chat
+        self._given: str | None = None
+        self._adapters = lora.Adapters(model)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
 
     @classmethod
     def load(cls, folder: Path, adapter: Path | None = None) -> "TransformersEngine":
-        """Load safetensors weights from a folder; raises AdapterHasNoEffect if a given adapter changes nothing."""
+        """Load safetensors weights from a folder, and an adapter that is in force wherever none is named.
+
+        Raises what `add` raises.
+        """
         # Whatever else runs needs a core too: torch threads that wait for a busy core slow all of them down.
         torch.set_num_threads(min(4, max(1, (os.cpu_count() or 1) - 1)))
         chat = ChatFormat.load(folder)
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.bfloat16, use_safetensors=True, local_files_only=True, trust_remote_code=False
         ).eval()
+        engine = cls(model, chat)
         if adapter is not None:
-            model = _with_adapter(model, adapter, chat)
-        return cls(model, chat)
+            engine.add(GIVEN, adapter)
+            engine._given = GIVEN
+        return engine
 
-    async def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
-        """Yield pieces as tokens come; the last has finish_reason "stop" or "length"."""
+    def add(self, name: str, folder: Path) -> None:
+        """Load an adapter beside the others and prove by one probe that it takes effect; streams go on meanwhile.
+
+        Blocks. Raises AdapterDoesNotFit or AdapterHasNoEffect; the engine is then what it was before.
+        """
+        read = lora.read(folder)
+        self._worker.submit(self._adapters.add, name, read).result()
+        before, after = (self._worker.submit(self._probe, it).result() for it in (None, name))
+        if not torch.equal(before, after) and bool(after.isfinite().all()):
+            return
+        self.drop(name)
+        if torch.equal(before, after):
+            raise AdapterHasNoEffect(f"adapter {folder.name}: expected other logits than the base's, came the same")
+        raise AdapterDoesNotFit(f"adapter {folder.name}: expected finite logits, came others")
+
+    def drop(self, name: str) -> None:
+        """Forget an adapter that no stream uses any more. Blocks."""
+        self._worker.submit(self._adapters.drop, name).result()
+
+    async def stream(
+        self, prompt: Sequence[int], sampling: Sampling, adapter: str | None = None
+    ) -> AsyncGenerator[Piece]:
+        """Yield pieces as tokens come; the last has finish_reason "stop" or "length".
+
+        `adapter` is a name that was given to `add`; None is what the engine was loaded with.
+        """
         loop = asyncio.get_running_loop()
-        state = _Sequence(prompt, sampling)
-        text, stop = Detokenizer(self._chat), StopWords(sampling.stop)
+        state = _Sequence(prompt, sampling, adapter or self._given)
+        text, stop = Detokenizer(self.chat), StopWords(sampling.stop)
         for count in range(1, sampling.max_tokens + 1):
             token = None
             while token is None:
                 token = await loop.run_in_executor(self._worker, self._step, state)
-            if token in self._chat.stop_ids:
+            if token in self.chat.stop_ids:
                 yield Piece(stop.push(text.flush())[0] + stop.flush(), count - 1, "stop")
                 return
             out, met = stop.push(text.push(token))
@@ -85,11 +115,55 @@ class TransformersEngine:
         out, met = stop.push(text.flush())
         yield Piece(out if met else out + stop.flush(), sampling.max_tokens, "stop" if met else "length")
 
+    def complete(self, prompts: Sequence[Sequence[int]], sampling: Sampling, batch: int = 16) -> list[str]:
+        """The whole answers to many prompts, `batch` at a time; for evaluation, where nobody waits for the first token.
+
+        Greedy answers are those of `stream` up to the rounding of another batch shape.
+        """
+        answers = [""] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))  # like lengths together: little padding
+        for start in range(0, len(order), batch):
+            group = order[start : start + batch]
+            for number, state in zip(group, self._together([prompts[i] for i in group], sampling), strict=True):
+                stop = StopWords(sampling.stop)
+                text, met = stop.push(self.chat.decode(state.said))
+                answers[number] = text if met else text + stop.flush()
+        return answers
+
+    @torch.inference_mode()
+    def _together(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[_Sequence]:
+        """Generate for a batch of prompts, padded on the left; each ends at a stop id, or at max_tokens."""
+        self._adapters.use(self._given)
+        states = [_Sequence(prompt, sampling) for prompt in prompts]
+        longest = max(len(prompt) for prompt in prompts)
+        ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        places = (mask.cumsum(1) - 1).clamp(min=0)
+        cache, open_ = None, [True] * len(states)
+        for _ in range(sampling.max_tokens):
+            out = self.model(
+                input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
+                logits_to_keep=1,
+            )  # fmt: skip
+            cache, logits = out.past_key_values, out.logits[:, -1].float()
+            tokens = [
+                _sample(row, state) if going else 0 for row, state, going in zip(logits, states, open_, strict=True)
+            ]
+            open_ = [going and token not in self.chat.stop_ids for going, token in zip(open_, tokens, strict=True)]
+            for state, token, going in zip(states, tokens, open_, strict=True):
+                state.said += [token] * going
+            if not any(open_):
+                break
+            ids, places = torch.tensor(tokens)[:, None], places[:, -1:] + 1
+            mask = torch.cat([mask, torch.ones_like(ids)], 1)
+        return states
+
     def _step(self, state: _Sequence) -> int | None:
         """Feed the next tokens; returns the sampled id, or None while the prompt is not all read."""
+        self._adapters.use(state.adapter)
         feed, state.pending = state.pending[:PREFILL_CHUNK], state.pending[PREFILL_CHUNK:]
         with torch.inference_mode():
-            out = self._model(
+            out = self.model(
                 input_ids=torch.tensor([feed]), past_key_values=state.cache, use_cache=True, logits_to_keep=1
             )
             state.cache = out.past_key_values
@@ -99,6 +173,12 @@ class TransformersEngine:
         state.pending = [token]
         state.said.append(token)
         return token
+
+    @torch.inference_mode()
+    def _probe(self, adapter: str | None) -> Any:
+        """Logits of one fixed question."""
+        self._adapters.use(adapter)
+        return self.model(input_ids=torch.tensor([self.chat.encode([Turn("user", PROBE)])])).logits
 
 
 def _sample(logits: Any, state: _Sequence) -> int:
@@ -114,15 +194,3 @@ def _sample(logits: Any, state: _Sequence) -> int:
     outside[0] = False
     values[outside] = 0
     return int(ids[torch.multinomial(values, 1, generator=state.random)])
-
-
-def _with_adapter(model: Any, adapter: Path, chat: ChatFormat) -> Any:
-    """Attach a LoRA adapter and prove by one probe that it took effect."""
-    probe = torch.tensor([chat.encode([Turn("user", "What is a buffer overflow?")])])
-    with torch.inference_mode():
-        before = model(input_ids=probe).logits
-        adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True).eval()
-        after = adapted(input_ids=probe).logits
-    if torch.equal(before, after):
-        raise AdapterHasNoEffect(f"adapter {adapter.name}: expected other logits than the base model, came the same")
-    return adapted

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -29,11 +30,31 @@ class Piece:
     finish_reason: str | None = None
 
 
-class Engine(Protocol):
-    """What every driver offers."""
+class EngineError(Exception):
+    """Root of the engine's errors."""
 
-    def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
-        """Generate from token ids; closing the iterator frees its slot before the next step."""
+
+class AdapterDoesNotFit(EngineError):
+    """The adapter is not one of this base, or is more than LoRA; nothing of it was kept."""
+
+
+class AdapterHasNoEffect(EngineError):
+    """The adapter was loaded but does not change the model's output; serving it would be a false claim."""
+
+
+class Engine(Protocol):
+    """What every driver offers: one base, and adapters beside each other on it."""
+
+    def stream(self, prompt: Sequence[int], sampling: Sampling, adapter: str | None = None) -> AsyncGenerator[Piece]:
+        """Generate from token ids with an added adapter, or None; closing the iterator frees its slot."""
+        ...
+
+    def add(self, name: str, folder: Path) -> None:
+        """Load an adapter and prove its effect; blocks, while streams go on. Raises EngineError and keeps nothing."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Forget an adapter that no stream uses; blocks."""
         ...
 
 

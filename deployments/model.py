@@ -1,54 +1,64 @@
 """Model: the engine behind a handle, streaming pieces. It serves only what a promotion record in the log names."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from audit.keyring import read_ring
-from audit.proof import check_receipt
-from audit.store import open_store, to_address
 from deployments import embedded
 from deployments.auditor import LogHandle
 from deployments.generation import Engine, Piece, Sampling
 from deployments.ports import ServiceUnavailable
+from deployments.promoted import NotPromoted, Promotions
+from deployments.served import Served
 
 COALESCE_S = 0.04  # a streamed chunk costs about 2 ms of CPU per hop, so tokens travel together
 START_TIMEOUT_S = 60.0
-
-
-class NotPromoted(Exception):
-    """The control log holds no promotion record for these weights; serving them would be unproven."""
+PROBLEM_TIMEOUT_S = 1.0  # whoever asks whether we are ready waits two seconds
 
 
 @serve.deployment
 class Model:
-    """One engine per replica. Ready only after the files, the promotion record and its receipt agree."""
+    """One engine per replica. Ready once its base was hashed and found promoted, and the active adapter was tried.
+
+    An adapter that cannot be loaded keeps no replica from starting: whoever has to take that promotion back needs the
+    graph for it. Until then it answers nothing, see `problem`.
+    """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
         self, models: str, name: str, control: DeploymentHandle, root: str
     ) -> None:
-        folder = embedded.find(Path(models), name)
-        await asyncio.to_thread(folder.check)
-        await _require_promotion(LogHandle(control, START_TIMEOUT_S), folder, root)
-        self._engine: Engine = await asyncio.to_thread(_load, folder.path)
-        self._digest = folder.digest
+        base = await asyncio.to_thread(_checked, Path(models) / name)
+        log = LogHandle(control, START_TIMEOUT_S)
+        promotions = Promotions(log, name, root)
+        await promotions.refresh()
+        if not promotions.any_of(base):
+            raise NotPromoted(f"model {name}: no promotion record names digest {base.digest}")
+        engine: Engine = await asyncio.to_thread(_load, base.path)
+        self._served = Served(engine, base, Path(models), log, promotions)
+        await self._served.catch_up()
+        self._loop = asyncio.ensure_future(self._served.follow())
 
-    async def digest(self) -> str:
-        """Digest of the weights in use, which were hashed and found promoted."""
-        return self._digest
+    async def problem(self) -> str | None:
+        """Why the active model is not served here; None when it is."""
+        return self._served.problem()
 
-    async def stream(self, prompt: list[int], sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def check_health(self) -> None:
+        """A model that is refused does not restart us, it would be refused again; a dead loop of ours does."""
+        if self._loop.done():
+            raise RuntimeError("the loop of the Model ended")
+
+    async def stream(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         """Pieces of about 40 ms of text each; when the caller goes away the generation ends before its next token."""
         text, since = "", time.monotonic()
-        async with aclosing(self._engine.stream(prompt, sampling)) as pieces:
+        async with aclosing(self._served.stream(prompt, sampling, digest)) as pieces:
             async for piece in pieces:
                 text += piece.text
                 if piece.finish_reason or piece.tokens == 1 or time.monotonic() - since > COALESCE_S:
@@ -60,11 +70,19 @@ class RemoteModel:
     """ModelPort over a Serve handle."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle.options(stream=True)
+        self._handle = handle
+        self._streams = handle.options(stream=True)
+        self._problem: str | None = None
 
-    async def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def problem(self) -> str | None:
+        """See ModelPort; a replica that is too busy to say has the problem that it had."""
+        with contextlib.suppress(TimeoutError, RayError, RayServeException):
+            self._problem = await asyncio.wait_for(_said(self._handle), PROBLEM_TIMEOUT_S)
+        return self._problem
+
+    async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         """See ModelPort; raises ServiceUnavailable when the replica dies or is overloaded."""
-        response = self._handle.stream.remote(list(prompt), sampling)
+        response = self._streams.stream.remote(list(prompt), sampling, digest)
         try:
             async for piece in response:
                 yield piece
@@ -74,21 +92,17 @@ class RemoteModel:
             response.cancel()
 
 
-async def _require_promotion(control: LogHandle, folder: embedded.ModelFolder, root: str) -> None:
-    """Find the newest promotion of this name in the control log and check its receipt with the public keys alone."""
-    start, newest = 0, None
-    while leaves := await control.tail(start):
-        start += len(leaves)
-        named = [leaf for leaf in leaves if leaf["kind"] == "promotion" and leaf["fields"]["name"] == folder.name]
-        newest = named[-1] if named else newest
-    if newest is None or newest["fields"]["model_digest"] != folder.digest:
-        raise NotPromoted(f"model {folder.name}: no promotion record names digest {folder.digest}")
-    receipts: list[dict[str, Any]] = await control.receipts(newest["request_id"])
-    await asyncio.to_thread(_check_receipt, receipts[0]["proof"], root)
+async def _said(handle: DeploymentHandle) -> str | None:
+    said: str | None = await handle.problem.remote()
+    return said
 
 
-def _check_receipt(proof: str, root: str) -> None:
-    check_receipt(proof, read_ring(open_store(to_address(root))))
+def _checked(path: Path) -> embedded.ModelFolder:
+    """The base with every file hashed; raises FileNotFoundError, ModelFilesDiffer."""
+    folder = embedded.open_folder(path)
+    if (path / embedded.MANIFEST).exists():  # without one, opening it has just hashed all
+        folder.check()
+    return folder
 
 
 def _load(folder: Path) -> Engine:

@@ -20,8 +20,15 @@ class ServiceUnavailable(Exception):
 class ModelPort(Protocol):
     """The model, as a stream of pieces."""
 
-    def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
-        """Generate from token ids; closing the iterator stops the generation."""
+    def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
+        """Generate from token ids with the model of exactly this digest; closing the iterator stops the generation.
+
+        Raises ServiceUnavailable, too where that model is not, or no longer, active.
+        """
+        ...
+
+    async def problem(self) -> str | None:
+        """Why the active model cannot be served; None when it can."""
         ...
 
 

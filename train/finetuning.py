@@ -44,6 +44,8 @@ class Prepared:
 
 def prepare(wanted: Wanted) -> Prepared:
     """Check what can be wrong before anything long begins; raises TrainError with what was expected and what came."""
+    if not wanted.workers[0] and "://" in wanted.out:
+        raise RunError(f"--out: expected a folder with --num-workers 0, got {wanted.out[:200]!r}")
     base = open_base(wanted.model, wanted.models)
     start = require_adapter(wanted.adapter, base) if wanted.adapter is not None else None
     require_device(wanted.plan, use_gpu=wanted.use_gpu, here=not wanted.workers[0])
@@ -143,8 +145,6 @@ def _here(prepared: Prepared, folder: Path) -> tuple[dict[str, Any], int]:
     from train.lora.sharing import world
 
     config, material = prepared.config, prepared.material
-    if "://" in config.out:
-        raise RunError(f"--out: expected a folder with --num-workers 0, got {config.out[:200]!r}")
     storage = Path(config.out) / config.name
     resume = local_lora.newest(storage)
     job = Job(config.plan, config.base, material.digest, material.blocks, material.held, config.start, resume)

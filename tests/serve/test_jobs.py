@@ -1,5 +1,6 @@
 """Jobs beside the graph: two training workers find their place on two cores, and what cannot be placed says so."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import ROOT, Running
+from tests.unit.train.tiny_model import write_model, write_rows
 
 DATA = Path(os.environ.get("PRECEPTOR_DATA", ROOT.parent / "shared" / "data")).absolute()
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="not run: no data (PRECEPTOR_DATA names no folder)")
@@ -36,16 +38,30 @@ def test_two_training_workers_are_placed_beside_the_graph(running: Running, tmp_
     assert list(tmp_path.rglob("*.safetensors"))
 
 
-@needs_data
+def tuning(folder: Path, workers: str) -> list[str]:
+    """A small fine-tune as a user types it."""
+    return ["train.finetune", "--model", str(folder / "tiny"), "--data", str(folder / "rows"), "--out", str(folder),
+            "--name", "run", "--num-workers", workers, "--batch", "4", "--every", "5", "--rate", "0.01"]  # fmt: skip
+
+
+def test_a_model_is_tuned_beside_the_graph(running: Running, tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny")
+    write_rows(tmp_path / "rows", 60)
+    running.wait_ready()
+    code, said = submit(running, *tuning(tmp_path, "2"), seconds=500)
+    assert code == 0, said[-3000:]
+    assert json.loads((tmp_path / "run" / "adapter" / "run.json").read_text())["workers"] == 2
+
+
 def test_what_cannot_be_placed_says_within_a_minute_what_it_needs(running: Running, tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny")
+    write_rows(tmp_path / "rows", 60)
     running.wait_ready()
     began = time.monotonic()
-    code, said = submit(
-        running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "64",
-        "--rows", "64", seconds=300,
-    )  # fmt: skip
+    code, said = submit(running, *tuning(tmp_path, "64"), seconds=300)
     assert code != 0
     assert "CPU" in said
+    assert not (tmp_path / "run").exists()  # nothing half-written
     assert time.monotonic() - began < 180  # submission, imports, and at most 60 s of waiting for a place
 
 

@@ -14,7 +14,6 @@ from app.answer import Tutor
 from app.api import create_app
 from app.auth import Role, TokenKey
 from app.control import ControlView
-from app.exchange import Identity
 from app.limits import Limiter
 from app.rulebook import Rulebook
 from app.settings import Limits
@@ -23,7 +22,7 @@ from audit import init, keys
 from audit.errors import AuditError, Unavailable
 from audit.log import Log
 from audit.receipt import Receipt
-from audit.record import Entry
+from audit.record import Entry, Kind
 from deployments.chat import Turn
 from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
@@ -69,6 +68,12 @@ class LocalLog:
         return self.log.checkpoint()
 
 
+def promotion(digest: str, name: str = "tiny") -> Entry:
+    """A record that makes this model active."""
+    fields = {"name": name, "model_digest": digest, "base": name, "adapter_digest": None, "weights": {}}
+    return Entry.operational(Kind.promotion, fields, actor="operator")
+
+
 class ScriptedModel:
     """Says its text in small pieces; remembers what it was asked, and whether it was stopped."""
 
@@ -78,9 +83,15 @@ class ScriptedModel:
         self.said = 0
         self.fails_after: int | None = None
         self.pause_s = 0.0
+        self.digests: list[str] = []
+        self.trouble: str | None = None
 
-    async def stream(self, prompt: Sequence[int], sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def problem(self) -> str | None:
+        return self.trouble
+
+    async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         self.asked.append(sampling)
+        self.digests.append(digest)
         pieces = [self.text[at : at + 5] for at in range(0, len(self.text), 5)]
         for count, text in enumerate(pieces, 1):
             await asyncio.sleep(self.pause_s)
@@ -125,7 +136,7 @@ class World:
 
     def __init__(self, home: Path, limits: Limits, *, strict: bool = False) -> None:
         TokenKey.create(home / "keys")
-        init.begin(home / "audit", home / "keys", "test", 1, [])
+        init.begin(home / "audit", home / "keys", "test", 1, [promotion("a" * 64)])
         material = keys.load(home / "keys")
         self.root, self.keys_dir = home / "audit", home / "keys"
         self.control = LocalLog(Log.open(self.root / "control", material))
@@ -137,7 +148,8 @@ class World:
         terms = Terms.load()
         self.terms = terms
         self.tutor = Tutor(
-            identity=Identity("tiny", "a" * 64, "b" * 64, terms.digest),
+            name="tiny",
+            digests=("b" * 64, terms.digest),
             keys=self.issuer,
             control=self.view,
             logs=[self.exchange],

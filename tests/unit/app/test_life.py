@@ -173,7 +173,7 @@ async def test_a_model_that_dies_is_a_fault(world) -> None:
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), RuntimeError("odd"), ServiceUnavailable("model", "died")])
 async def test_however_the_model_ends_the_client_gets_an_end_and_the_log_its_order(world, error) -> None:
-    async def stream(prompt, sampling):
+    async def stream(prompt, sampling, digest):
         yield Piece("A first window of more than six words stands here. And", 1)
         raise error
 
@@ -186,7 +186,7 @@ async def test_however_the_model_ends_the_client_gets_an_end_and_the_log_its_ord
 
 
 async def test_a_stream_without_an_end_is_no_answer(world) -> None:
-    async def stream(prompt, sampling):
+    async def stream(prompt, sampling, digest):
         yield Piece("A first window of more than six words stands here. And", 1)
 
     world.model.stream = stream

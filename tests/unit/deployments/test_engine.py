@@ -48,6 +48,16 @@ async def test_a_seed_gives_the_same_answer_alone_and_among_others(engine, chat)
     assert (last.tokens, last.finish_reason) == (12, "length")
 
 
+async def test_a_batch_of_prompts_of_many_lengths_has_the_answers_of_each_alone(engine, chat) -> None:
+    prompts = [chat.encode([Turn("user", text)]) for text in ("Hi", "What is a firewall, and what is it not?", "Salt?")]
+    sampling = Sampling(8, temperature=0, repetition=1.0)
+    together = engine.complete(prompts, sampling)
+    for prompt, answer in zip(prompts, together, strict=True):
+        alone = "".join([piece.text async for piece in engine.stream(prompt, sampling)])
+        assert answer.split()[:4] == alone.split()[:4]  # bfloat16 rounds otherwise in another batch shape
+    assert engine.complete(prompts, Sampling(8, temperature=0, stop=(together[1].split()[2],)))[1] in together[1]
+
+
 async def test_a_stop_string_ends_the_answer_before_it(engine, chat) -> None:
     free, _ = await say(engine, chat, Sampling(12, temperature=0))
     word = free.split()[3]
