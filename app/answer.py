@@ -20,7 +20,7 @@ from app.settings import Limits
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
 from audit.record import Entry
-from deployments.chat import SYSTEM, ChatFormat, Turn
+from deployments.chat import SYSTEM, BadConversation, ChatFormat, Turn
 from deployments.generation import Sampling
 from deployments.ports import LogPort, ModelPort
 from guards.errors import GuardFault
@@ -202,7 +202,10 @@ class Tutor:
         longest = self.chat.context
         if len(asked.conversation) > longest * 64:  # no tokenizer packs more; spares the work
             raise _too_long(longest, "far more")
-        prompt = self.chat.encode([Turn("system", SYSTEM), *asked.turns])
+        try:
+            prompt = self.chat.encode([Turn("system", SYSTEM), *asked.turns])
+        except BadConversation as error:
+            raise BadRequest(str(error), param="messages") from error
         if len(prompt) >= longest:
             raise _too_long(longest, str(len(prompt)))
         return prompt

@@ -4,7 +4,7 @@ Light on purpose (no torch, no transformers), so that the Gateway can count and 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,13 @@ SYSTEM = (
 )
 
 
+_NAMED = ("bos_token", "eos_token", "pad_token")
+
+
+class BadConversation(Exception):
+    """Turns in an order that a model's chat template refuses, such as two questions in a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message as the model sees it; `role` is system, user or assistant."""
@@ -30,12 +37,15 @@ class Turn:
 class ChatFormat:
     """Encodes conversations for one model; the text of a message can never become a control token."""
 
-    def __init__(self, tokenizer: Tokenizer, template: Template, context: int, ends: Sequence[int]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, template: Template, context: int, ends: Sequence[int], tokens: Mapping[str, str]
+    ) -> None:
         self.context = context
         self.stop_ids = frozenset(ends)
         self._end = ends[0]
         self._tokenizer = tokenizer
         self._template = template
+        self._tokens = dict(tokens)
         self._control = [token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special]
 
     @classmethod
@@ -47,13 +57,17 @@ class ChatFormat:
         template = jinja.from_string((folder / "chat_template.jinja").read_text())
         config = json.loads((folder / "config.json").read_text())
         names = json.loads((folder / "tokenizer_config.json").read_text())
-        ends = [tokenizer.token_to_id(names[key]) for key in ("eos_token", "pad_token") if names.get(key)]
-        return cls(tokenizer, template, int(config["max_position_embeddings"]), [e for e in ends if e is not None])
+        tokens = {key: _content(names[key]) for key in _NAMED if names.get(key)}
+        ends = [tokenizer.token_to_id(tokens[key]) for key in ("eos_token", "pad_token") if key in tokens]
+        context = int(config["max_position_embeddings"])
+        return cls(tokenizer, template, context, [end for end in ends if end is not None], tokens)
 
     def encode(self, turns: Sequence[Turn]) -> list[int]:
         """Token ids of the conversation plus the opening of the assistant's turn."""
         messages = [{"role": turn.role, "content": self._defuse(turn.content)} for turn in turns]
-        text = self._template.render(messages=messages, add_generation_prompt=True)
+        # what transformers hands to a template; a model that can think aloud answers at once
+        more = self._tokens | {"raise_exception": _refuse, "enable_thinking": False}
+        text = self._template.render(messages=messages, add_generation_prompt=True, **more)
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def encode_answer(self, answer: str) -> list[int]:
@@ -74,6 +88,15 @@ class ChatFormat:
             if token in text:
                 text = text.replace(token, f"{token[:1]} {token[1:]}")
         return text
+
+
+def _content(token: str | dict[str, str]) -> str:
+    """A token of tokenizer_config.json, which may be told with its properties."""
+    return token if isinstance(token, str) else token["content"]
+
+
+def _refuse(told: str) -> None:
+    raise BadConversation(f"the model's chat template does not take this conversation: {told}")
 
 
 class Detokenizer:

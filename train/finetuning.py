@@ -103,17 +103,14 @@ def _join_cluster(config: FinetuneConfig) -> None:
     """The cluster that this job was submitted to, else a local one; raises RunError where the workers have no room."""
     import ray
 
-    from train.placement import PlacementError, require
+    from train.placement import require
 
     if not ray.is_initialized():
         ray.init(include_dashboard=False)
     gpus = ray.cluster_resources().get("GPU", 0)
     if config.use_gpu and gpus < config.workers[0]:
         raise RunError(f"expected {config.workers[0]} GPUs, as --use-gpu asks for; the cluster has {gpus:g}")
-    try:
-        require([config.resources] * config.workers[0])
-    except PlacementError as error:
-        raise RunError(str(error)) from error
+    require([config.resources] * config.workers[0])
 
 
 def _require_same_run(config: FinetuneConfig, material: Material) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from train.errors import RunError
 
-class PlacementError(RuntimeError):
+
+class PlacementError(RunError):
     """The cluster has no room for the job; the message says what it needs and what is free."""
 
 

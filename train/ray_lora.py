@@ -141,7 +141,7 @@ def _settle(neighbours: int) -> None:
     import torch
     from ray.train.torch import get_device
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // neighbours))
     device = get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -7,9 +7,11 @@ between them (in flash attention as well as in its own masks). Pure: no torch, n
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deployments.chat import ChatFormat
-from train.lora.dataset import Conversation
+if TYPE_CHECKING:  # the loop runs where neither rows nor templates are read
+    from deployments.chat import ChatFormat
+    from train.lora.dataset import Conversation
 
 IGNORED = -100  # a position whose next token is no answer, and so has no loss
 
@@ -36,7 +38,7 @@ class Block:
         return sum(label != IGNORED for label in self.labels)
 
 
-def encode(chat: ChatFormat, row: Conversation, length: int) -> Example | None:
+def encode(chat: "ChatFormat", row: "Conversation", length: int) -> Example | None:
     """The row as it is served, loss on the answer and on the token that ends it; None when it is too long to fit."""
     prompt = chat.encode(row.turns[:-1])
     answer = chat.encode_answer(row.turns[-1].content)

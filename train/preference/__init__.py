@@ -1,0 +1,1 @@
+"""Preference tuning on both sides: refuse what harms, answer what only sounds so. TRL does the arithmetic."""

@@ -1,0 +1,1 @@
+"""Choosing a base model by measurement: the same items put to every candidate, one table, one picture."""
