@@ -43,6 +43,7 @@ bench: debian tools
 	@$(BIN)/python -m tests.bench.log
 	$(BIN)/python -m tests.bench.serving
 	$(BIN)/python -m tests.bench.guard
+	$(BIN)/python -m tests.bench.training
 
 # Keeps what is pinned; `make lock UPGRADE=--upgrade` takes the newest that fits.
 lock: tools

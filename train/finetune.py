@@ -28,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--num-workers", default="1", metavar="N|MIN:MAX", help="Ray workers; 0 runs here")
     options.add_argument("--use-gpu", action="store_true", help="a GPU for each worker")
     options.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter of the same base to go on from")
+    told = "general conversations to mix in, JSON Lines, such as train.replay makes"
+    options.add_argument("--general", type=Path, metavar="FILE", help=told)
     lineage.add_options(options)
     add_plan_options(options)
     return options
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan, workers = plan_of(options), workers_of(options.num_workers)
         wanted = finetuning.Wanted(
             options.model, options.models, options.data, options.out, options.name, plan, workers, options.use_gpu,
-            options.adapter,
+            options.adapter, options.general,
         )  # fmt: skip
         prepared = finetuning.prepare(wanted)
     except (TrainError, OSError) as error:

@@ -12,7 +12,8 @@ from train.lora.loss_figure import draw
 from train.lora.plan import Plan
 from train.lora.preparing import Material, gather, open_base, require_adapter, require_device, require_room
 from train.lora.run_file import Named, Point, Rows, RunFile, commit, versions
-from train.parts import located
+from train.parts import bring, located
+from train.placement import join_cluster
 from train.ray_lora import ADAPTER, FinetuneConfig
 
 ORIGIN = "origin.json"
@@ -31,6 +32,7 @@ class Wanted:
     workers: tuple[int, int] = (0, 0)
     use_gpu: bool = False
     adapter: Path | None = None
+    general: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ def prepare(wanted: Wanted) -> Prepared:
         require_room(base, wanted.plan, use_gpu=wanted.use_gpu)
     config = FinetuneConfig(
         base, _absolute(wanted.data), _absolute(wanted.out), wanted.name, wanted.plan, wanted.workers, wanted.use_gpu,
-        wanted.adapter.absolute() if wanted.adapter else None,
+        wanted.adapter.absolute() if wanted.adapter else None, wanted.general.absolute() if wanted.general else None,
     )  # fmt: skip
     if wanted.workers[0]:
-        _join_cluster(config)
-    material = gather(config.data, base, wanted.plan)
+        join_cluster(config.workers[0], config.resources)
+    material = gather(config.data, base, wanted.plan, config.general)
     _require_same_run(config, material)
     return Prepared(config, material, start)
 
@@ -67,7 +69,8 @@ def told(prepared: Prepared) -> str:
     config, material, plan = prepared.config, prepared.material, prepared.config.plan
     answers = sum(block.answers for block in material.blocks)
     return (
-        f"{config.base.name}: {material.rows} rows ({material.too_long} too long for {plan.length} tokens) in "
+        f"{config.base.name}: {material.rows} rows ({material.too_long} too long for {plan.length} tokens) and "
+        f"{material.general} general ones in "
         f"{len(material.blocks)} blocks, {answers} answer tokens an epoch; {plan.epochs} epochs of batch {plan.batch}"
     )
 
@@ -82,7 +85,7 @@ def run(prepared: Prepared, command: str) -> RunFile:
         made.write(local)
         title = f"{config.name}: {config.base.name}, loss per answer token (nats)"
         (local / "loss.svg").write_text(draw(title, made.curve))
-        _bring(local, f"{config.out}/{config.name}/{ADAPTER}")
+        bring(local, f"{config.out}/{config.name}/{ADAPTER}")
     return made
 
 
@@ -99,25 +102,11 @@ def _absolute(uri: str) -> str:
     return uri if "://" in uri else str(Path(uri).absolute())
 
 
-def _join_cluster(config: FinetuneConfig) -> None:
-    """The cluster that this job was submitted to, else a local one; raises RunError where the workers have no room."""
-    import ray
-
-    from train.placement import require
-
-    if not ray.is_initialized():
-        ray.init(include_dashboard=False)
-    gpus = ray.cluster_resources().get("GPU", 0)
-    if config.use_gpu and gpus < config.workers[0]:
-        raise RunError(f"expected {config.workers[0]} GPUs, as --use-gpu asks for; the cluster has {gpus:g}")
-    require([config.resources] * config.workers[0])
-
-
 def _require_same_run(config: FinetuneConfig, material: Material) -> None:
     """A run's storage says what it is of; raises RunError when that is something else, else begins or goes on."""
     from train.teaching.store import put_json
 
-    origin = {"base": config.base.digest, "dataset": material.digest, "plan": config.plan.digest}
+    origin = config_origin(config, material)
     place = f"{config.out}/{config.name}"
     files, root = located(place)
     path = f"{root}/{ORIGIN}"
@@ -131,6 +120,13 @@ def _require_same_run(config: FinetuneConfig, material: Material) -> None:
              if earlier.get(what) != origin[what]]  # fmt: skip
     if other:
         raise RunError(f"run {config.name} exists, of {'; '.join(other)}: choose another --name to begin anew")
+
+
+def config_origin(config: FinetuneConfig, material: Material) -> dict[str, str]:
+    """What a run is of: base, dataset, plan, and where there are any the general rows and the adapter it began with."""
+    more = {"general": material.general_digest, "start": config.start and str(config.start)}
+    origin = {"base": config.base.digest, "dataset": material.digest, "plan": config.plan.digest}
+    return origin | {what: told for what, told in more.items() if told}
 
 
 def _here(prepared: Prepared, folder: Path) -> tuple[dict[str, Any], int]:
@@ -168,6 +164,8 @@ def _run_file(prepared: Prepared, standing: dict[str, Any], workers: int, folder
         name=config.name, job="finetune", plan=config.plan,
         base=Named(name=config.base.name, digest=config.base.digest), start_adapter=prepared.start,
         dataset=Rows(name="teaching-set", digest=material.digest, rows=material.rows),
+        general=Rows(name="general", digest=material.general_digest, rows=material.general)
+        if material.general_digest else None,
         adapter_digest=open_adapter(folder).digest,
         metrics={
             "eval_loss_before": standing["curve"][0]["eval_loss"], "eval_loss": standing["best"],
@@ -178,12 +176,3 @@ def _run_file(prepared: Prepared, standing: dict[str, Any], workers: int, folder
         finished=datetime.now(UTC).date().isoformat(), command=command,
         curve=[Point.model_validate(point) for point in standing["curve"]],
     )  # fmt: skip
-
-
-def _bring(folder: Path, place: str) -> None:
-    """Copy an adapter's folder into the run's storage."""
-    import pyarrow.fs as pafs
-
-    files, root = located(place)
-    files.create_dir(root, recursive=True)
-    pafs.copy_files(str(folder), root, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=files)

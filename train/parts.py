@@ -194,6 +194,13 @@ class _Tables:
 _TABLE = {Record: "records", Relation: "relations", Quarantined: "quarantine"}
 
 
+def bring(folder: Path, place: str) -> None:
+    """Copy a local folder to a folder or URI."""
+    files, root = located(place)
+    files.create_dir(root, recursive=True)
+    pafs.copy_files(str(folder), root, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=files)
+
+
 def file_digest(files: pafs.FileSystem, path: str) -> str:
     """SHA-256 of a file, read in pieces."""
     seen = hashlib.sha256()

@@ -26,6 +26,21 @@ def require(resources: Sequence[Mapping[str, float]], timeout_s: float = 60) -> 
         remove_placement_group(group)
 
 
+def join_cluster(workers: int, each: Mapping[str, float], *, dashboard: bool = False) -> None:
+    """The cluster that this job was submitted to, else a local one; raises RunError where the workers have no room.
+
+    A local one has a dashboard where many runs follow each other: Ray Train asks it which of them left their room.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(include_dashboard=dashboard)
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if "GPU" in each and gpus < workers:
+        raise RunError(f"expected {workers} GPUs, as --use-gpu asks for; the cluster has {gpus:g}")
+    require([each] * workers)
+
+
 def explain(needed: Sequence[Mapping[str, float]], free: Mapping[str, float], whole: Mapping[str, float]) -> str:
     """The sentence a user reads: what each worker needs, what is free, what the cluster has in all."""
     kinds = sorted({kind for worker in needed for kind in worker})

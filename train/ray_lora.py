@@ -39,6 +39,7 @@ class FinetuneConfig:
     workers: tuple[int, int] = (1, 1)
     use_gpu: bool = False
     start: Path | None = None
+    general: Path | None = None
 
     @property
     def resources(self) -> dict[str, float]:
@@ -94,7 +95,7 @@ def on_worker(given: dict[str, Any]) -> None:
     config: FinetuneConfig = given["config"]
     context = train.get_context()
     _settle(context.get_local_world_size())
-    material = gather(config.data, config.base, config.plan)
+    material = gather(config.data, config.base, config.plan, config.general)
     with ExitStack() as stack:
         earlier = train.get_checkpoint()
         resume = Path(stack.enter_context(earlier.as_directory())) if earlier is not None else None

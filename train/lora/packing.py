@@ -38,14 +38,14 @@ class Block:
         return sum(label != IGNORED for label in self.labels)
 
 
-def encode(chat: "ChatFormat", row: "Conversation", length: int) -> Example | None:
-    """The row as it is served, loss on the answer and on the token that ends it; None when it is too long to fit."""
+def encode(chat: "ChatFormat", row: "Conversation", length: int, *, ended: bool = True) -> Example | None:
+    """The row as it is served, loss on the answer and, if it `ended`, on its end; None when it is too long to fit."""
     prompt = chat.encode(row.turns[:-1])
     answer = chat.encode_answer(row.turns[-1].content)
     ids = (*prompt, *answer)
     if len(ids) > length + 1:
         return None
-    labels = (IGNORED,) * (len(prompt) - 1) + tuple(answer)
+    labels = (IGNORED,) * (len(prompt) - 1) + tuple(answer if ended else [*answer[:-1], IGNORED])
     return Example(ids[:-1], labels)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from deployments import embedded
 from deployments.chat import ChatFormat
 from train.errors import DatasetError, ModelError, RunError
+from train.lora import general
 from train.lora.base import Base
 from train.lora.dataset import Conversation, TeachingSet, read, sample
 from train.lora.packing import Block, encode, pack
@@ -22,6 +23,8 @@ class Material:
     digest: str
     rows: int
     too_long: int
+    general: int = 0
+    general_digest: str | None = None
 
 
 def open_base(model: str, models: Path) -> Base:
@@ -67,24 +70,25 @@ def require_room(base: Base, plan: Plan, *, use_gpu: bool) -> None:
         raise RunError(f"{base.name}: expected {need / 1e9:.1f} GB of free memory to train, found {free / 1e9:.1f}")
 
 
-def gather(uri: str, base: Base, plan: Plan) -> Material:
-    """Read, choose, encode and pack; raises DatasetError, ModelError."""
+def gather(uri: str, base: Base, plan: Plan, replay: Path | None = None) -> Material:
+    """Read, choose, encode and pack, with the general conversations of a file; raises DatasetError, ModelError."""
     found = read(uri)
     try:
         chat = ChatFormat.load(base.folder)
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"{base.name}: expected a tokenizer with a chat template, got {error}") from error
-    rows = sample(of_split(found, "train", uri), plan)
-    examples = [encode(chat, row, plan.length) for row in rows]
+    examples = [encode(chat, row, plan.length) for row in sample(of_split(found, "train", uri), plan)]
     fit = [example for example in examples if example is not None]
     if not fit:
         raise DatasetError(f"{uri}: expected rows of at most {plan.length} tokens, found none")
+    more = general.read(replay, chat, plan.length) if replay else None
     held = [encode(chat, row, plan.length) for row in _held(of_split(found, "dev", uri), plan)]
-    blocks = pack(fit, plan.length, plan.seed)
+    blocks = pack([*fit, *(more.examples if more else ())], plan.length, plan.seed)
     kept = pack([example for example in held if example is not None], plan.length, plan.seed)
     if not kept:
         raise DatasetError(f"{uri}: expected rows of split dev of at most {plan.length} tokens, found none")
-    return Material(tuple(blocks), tuple(kept), found.digest, len(fit), len(examples) - len(fit))
+    rows = len(fit), len(examples) - len(fit), len(more.examples) if more else 0
+    return Material(tuple(blocks), tuple(kept), found.digest, *rows, more.digest if more else None)
 
 
 def of_split(found: TeachingSet, split: str, uri: str) -> list[Conversation]:

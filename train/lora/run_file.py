@@ -57,6 +57,7 @@ class RunFile(BaseModel):
     base: Named
     start_adapter: str | None = Field(None, description="digest of the adapter that the run went on from")
     dataset: Rows | None
+    general: Rows | None = Field(None, description="general conversations among the rows")
     adapter_digest: str
     metrics: dict[str, float]
     workers: int

@@ -4,34 +4,22 @@ A scaled LoRA adapter lies on the straight line between both in weight space (Wi
 is the largest one that keeps general answers nearly as likely as the base finds them.
 """
 
-import gzip
-import hashlib
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from deployments.chat import SYSTEM, ChatFormat, Turn
-from train.errors import DatasetError, ModelError
-from train.lora.dataset import Conversation
-from train.lora.packing import Block, encode, pack
+from deployments.chat import ChatFormat
+from train.errors import ModelError
+from train.lora import general
+from train.lora.packing import Block, pack
 from train.lora.plan import Plan
 
 SCALES = tuple(step / 20 for step in range(20, 1, -1))  # 1.0, 0.95 and so on to 0.1
 
 
 def general_blocks(path: Path, chat: ChatFormat, length: int, rows: int) -> list[Block]:
-    """Packed general conversations of a JSON Lines file (.gz) with text and chosen, or prompt and response.
-
-    The last ones by digest of their ids: an evaluation takes the first. Raises DatasetError.
-    """
-    found = sorted(_exchanges(path), key=lambda pair: hashlib.sha256(pair[0].encode()).digest(), reverse=True)
-    made = (encode(chat, row, length) for _, row in found)
-    kept = [example for example, _ in zip((each for each in made if each is not None), range(rows), strict=False)]
-    if not kept:
-        raise DatasetError(f"{path.name}: expected conversations of at most {length} tokens, found none")
-    return pack(kept, length, 0)
+    """Packed general conversations of a file, the last ones: an evaluation takes the first. Raises DatasetError."""
+    return pack(general.read(path, chat, length).examples[-rows:], length, 0)
 
 
 class Scalable:
@@ -85,16 +73,3 @@ def write_scaled(adapter: Path, scale: float, out: Path) -> None:
         tensors[name] = (tensors[name].float() * scale).to(tensors[name].dtype)
     save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
     (out / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
-
-
-def _exchanges(path: Path) -> Iterator[tuple[str, Conversation]]:
-    try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-            for line in lines:
-                row: dict[str, Any] = json.loads(line)
-                ask, answer = row.get("text") or row["prompt"], row.get("chosen") or row["response"]
-                turns = (Turn("system", SYSTEM), Turn("user", ask), Turn("assistant", answer))
-                told = str(row.get("id") or ask)
-                yield told, Conversation(told, turns, "general", "answer", "dev", "train", canary=False)
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path.name}: expected JSON Lines with text and chosen, got {error}") from error

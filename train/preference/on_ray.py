@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.errors import RunError
 from train.preference.fitting import Task, build
 from train.preference.pair import read
 
@@ -41,26 +40,6 @@ class Shared:
 def resources(*, use_gpu: bool) -> dict[str, float]:
     """What one worker takes of the cluster."""
     return {"CPU": 1.0, "GPU": 1.0} if use_gpu else {"CPU": CPUS_PER_WORKER}
-
-
-def join_cluster(workers: int, each: dict[str, float], *, dashboard: bool = False) -> None:
-    """The cluster that this job was submitted to, else a local one; raises RunError where the workers have no room.
-
-    A local one has a dashboard where many runs follow each other: Ray Train asks it which of them left their room.
-    """
-    import ray
-
-    from train.placement import PlacementError, require
-
-    if not ray.is_initialized():
-        ray.init(include_dashboard=dashboard)
-    gpus = ray.cluster_resources().get("GPU", 0)
-    if "GPU" in each and gpus < workers:
-        raise RunError(f"expected {workers} GPUs, as --use-gpu asks for; the cluster has {gpus:g}")
-    try:
-        require([each] * workers)
-    except PlacementError as error:
-        raise RunError(str(error)) from error
 
 
 def fit(shared: Shared) -> "Result":

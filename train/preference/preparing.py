@@ -67,7 +67,8 @@ def prepare(wanted: Wanted, say: Say) -> Prepared:
             raise RunError(f"--out: expected a folder with --num-workers 0, got {wanted.out[:200]!r}")
         require_room(base, settings.plan, use_gpu=wanted.use_gpu)
     else:
-        from train.preference.on_ray import join_cluster, resources
+        from train.placement import join_cluster
+        from train.preference.on_ray import resources
 
         join_cluster(wanted.workers, resources(use_gpu=wanted.use_gpu))
     found = read(wanted.teaching)

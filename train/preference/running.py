@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train.lora.loss_figure import draw
 from train.lora.run_file import Named, Rows, RunFile, commit, versions
-from train.parts import located
+from train.parts import bring
 from train.preference.fitting import Task, build
 from train.preference.outcome import Outcome, export, newest
 from train.preference.pair import read
@@ -45,7 +45,7 @@ def run(prepared: Prepared, command: str) -> RunFile:
         put_json(folder, PREFERENCES, prepared.told)
         title = f"{wanted.name}: {prepared.base.name}, {wanted.settings.method.upper()} loss"
         (local / "loss.svg").write_text(draw(title, made.curve))
-        _bring(local, f"{prepared.place}/{ADAPTER}")
+        bring(local, f"{prepared.place}/{ADAPTER}")
     return made
 
 
@@ -95,12 +95,3 @@ def _run_file(prepared: Prepared, outcome: Outcome, folder: Path, seconds: float
         commit=commit(), versions=versions(), seconds=seconds, finished=datetime.now(UTC).date().isoformat(),
         command=command, curve=list(outcome.curve),
     )  # fmt: skip
-
-
-def _bring(folder: Path, place: str) -> None:
-    """Copy an adapter's folder into the run's storage."""
-    import pyarrow.fs as pafs
-
-    files, root = located(place)
-    files.create_dir(root, recursive=True)
-    pafs.copy_files(str(folder), root, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=files)

@@ -57,7 +57,7 @@ class Prepared:
 
 def prepare(wanted: Wanted) -> Prepared:
     """Check what can be wrong before anything long begins; raises TrainError."""
-    from train.preference.on_ray import join_cluster
+    from train.placement import join_cluster
 
     least = {"--trials": wanted.trials, "--max-concurrent": wanted.concurrent, "--num-workers": wanted.workers,
              "--steps": wanted.plan.steps}  # fmt: skip
