@@ -116,8 +116,11 @@ def _require_same_run(config: FinetuneConfig, material: Material) -> None:
         return
     with files.open_input_stream(path) as stream:
         earlier = json.loads(stream.read())
-    other = [f"{what} {earlier.get(what, 'none')[:12]}, not {origin[what][:12]}" for what in origin
-             if earlier.get(what) != origin[what]]  # fmt: skip
+    other = [
+        f"{what} {str(earlier.get(what))[:12]}, not {str(origin.get(what))[:12]}"
+        for what in sorted({*earlier, *origin})
+        if earlier.get(what) != origin.get(what)
+    ]
     if other:
         raise RunError(f"run {config.name} exists, of {'; '.join(other)}: choose another --name to begin anew")
 

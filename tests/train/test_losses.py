@@ -1,4 +1,4 @@
-"""What a run loses when it loses a worker, a node or its driver: the steps since the last checkpoint, and nothing else."""
+"""What a run loses when it loses a worker, a node or its driver: the steps since the last checkpoint, no more."""
 
 import json
 import subprocess

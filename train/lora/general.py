@@ -47,5 +47,5 @@ def _lines(path: Path) -> Iterator[tuple[Conversation, bool]]:
                 name = str(row.get("id") or ask)
                 told = Conversation(name, turns, "general", "answer", "train", "train", canary=False)
                 yield told, bool(row.get("ended", True))
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path.name}: expected JSON Lines with prompt and response, got {error}") from error
