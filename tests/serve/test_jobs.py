@@ -32,7 +32,7 @@ def submit(running: Running, *command: str, seconds: float) -> tuple[int, str]:
 def test_the_guard_is_fitted_beside_the_graph(running: Running, tmp_path: Path) -> None:
     running.wait_ready()
     code, said = submit(
-        running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "1",
+        running, "train.fit_guard", "--data", str(DATA), "--out", str(tmp_path), "--num-workers", "2",
         "--rows", "64", "--epochs", "1", seconds=800,
     )  # fmt: skip
     assert code == 0, said[-3000:]
