@@ -1,11 +1,10 @@
 """A LoRA adapter as files: what it is called by, and which model it makes of its base. Free of torch and of Ray."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.embedded import ModelFilesDiffer, sha256
+from deployments.embedded import digest_of, require_files, sha256
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")  # what peft reads, and so what the digest covers
 
@@ -20,14 +19,11 @@ class AdapterFolder:
     @property
     def digest(self) -> str:
         """Identity of the adapter: SHA-256 of the sorted file digests, hex."""
-        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+        return digest_of(self.files)
 
     def check(self) -> None:
         """Hash the files again; raises ModelFilesDiffer naming the first that differs."""
-        for file, want in self.files.items():
-            got = sha256(self.path / file)
-            if got != want:
-                raise ModelFilesDiffer(f"{self.path.name}/{file}: expected sha256 {want}, came {got}")
+        require_files(self.path, self.files)
 
 
 def open_adapter(path: Path) -> AdapterFolder:

@@ -9,7 +9,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +33,11 @@ class ModelFolder:
     @property
     def digest(self) -> str:
         """Identity of the model: SHA-256 of the sorted file digests, hex."""
-        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+        return digest_of(self.files)
 
     def check(self) -> None:
         """Hash every file again; raises ModelFilesDiffer naming the first that differs."""
-        for file, want in self.files.items():
-            got = sha256(self.path / file)
-            if got != want:
-                raise ModelFilesDiffer(f"{self.path / file}: expected sha256 {want}, came {got}")
+        require_files(self.path, self.files)
 
 
 def prepare(models: Path, say: Callable[[str], None]) -> ModelFolder:
@@ -75,6 +72,19 @@ def survey(path: Path) -> ModelFolder:
     """Any folder of weights, every file hashed; raises FileNotFoundError."""
     files = {file.name: sha256(file) for file in sorted(path.iterdir()) if file.is_file()}
     return ModelFolder(path.name, path, files)
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """One digest over the digests of named files, hex."""
+    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
+
+
+def require_files(path: Path, files: Mapping[str, str]) -> None:
+    """Hash files again; raises ModelFilesDiffer naming the first that differs."""
+    for file, want in files.items():
+        got = sha256(path / file)
+        if got != want:
+            raise ModelFilesDiffer(f"{path.name}/{file}: expected sha256 {want}, came {got}")
 
 
 def _convert(folder: Path) -> None:

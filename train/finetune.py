@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.model, options.models, options.data, options.out, options.name, plan, workers, options.use_gpu,
             options.adapter, options.general,
         )  # fmt: skip
+        client = lineage.log_client(options.log, options.token_file) if options.log is not None else None
         prepared = finetuning.prepare(wanted)
     except (TrainError, OSError) as error:
         print(f"finetune: {error}", file=sys.stderr)
@@ -106,8 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(finetuning.told(prepared), flush=True)
     try:
         made = finetuning.run(prepared, command)
-        if options.log is not None:
-            finetuning.record(made, options.log, options.token_file)
+        if client is not None:
+            finetuning.record(made, client)
     except (TrainError, OSError, RuntimeError) as error:
         print(f"finetune: {error}", file=sys.stderr)
         return 1

@@ -1,22 +1,22 @@
 """A fine-tuning run from what was asked for to the adapter's folder: check, train, write what made it."""
 
-import json
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from audit.client import AuditClient
 from train.errors import RunError
 from train.lora.loss_figure import draw
+from train.lora.origin import require_same
 from train.lora.plan import Plan
 from train.lora.preparing import Material, gather, open_base, require_adapter, require_device, require_room
 from train.lora.run_file import Named, Point, Rows, RunFile, commit, versions
-from train.parts import bring, located
+from train.parts import bring
 from train.placement import join_cluster
 from train.ray_lora import ADAPTER, FinetuneConfig
-
-ORIGIN = "origin.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Prepared:
 
 def prepare(wanted: Wanted) -> Prepared:
     """Check what can be wrong before anything long begins; raises TrainError with what was expected and what came."""
+    if not wanted.workers[0] and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise RunError("--num-workers 0: expected one process, this is one of several; start it once, with Ray workers")
     if not wanted.workers[0] and "://" in wanted.out:
         raise RunError(f"--out: expected a folder with --num-workers 0, got {wanted.out[:200]!r}")
     base = open_base(wanted.model, wanted.models)
@@ -60,7 +62,7 @@ def prepare(wanted: Wanted) -> Prepared:
     if wanted.workers[0]:
         join_cluster(config.workers[0], config.resources)
     material = gather(config.data, base, wanted.plan, config.general)
-    _require_same_run(config, material)
+    require_same(f"{config.out}/{config.name}", config.name, _origin(config, material, start))
     return Prepared(config, material, start)
 
 
@@ -89,12 +91,12 @@ def run(prepared: Prepared, command: str) -> RunFile:
     return made
 
 
-def record(made: RunFile, log: str, token_file: Path | None) -> None:
+def record(made: RunFile, client: AuditClient) -> None:
     """Append the run to the log. Raises KnowledgeError where it takes no record."""
-    from train.lineage import hand_in, log_client
+    from train.lineage import hand_in
     from train.promotion.run_record import run_entry
 
-    hand_in(run_entry(made), log_client(log, token_file))
+    hand_in(run_entry(made), client)
 
 
 def _absolute(uri: str) -> str:
@@ -102,34 +104,11 @@ def _absolute(uri: str) -> str:
     return uri if "://" in uri else str(Path(uri).absolute())
 
 
-def _require_same_run(config: FinetuneConfig, material: Material) -> None:
-    """A run's storage says what it is of; raises RunError when that is something else, else begins or goes on."""
-    from train.teaching.store import put_json
-
-    origin = config_origin(config, material)
-    place = f"{config.out}/{config.name}"
-    files, root = located(place)
-    path = f"{root}/{ORIGIN}"
-    if not files.get_file_info(path).is_file:
-        files.create_dir(root, recursive=True)
-        put_json(place, ORIGIN, origin)
-        return
-    with files.open_input_stream(path) as stream:
-        earlier = json.loads(stream.read())
-    other = [
-        f"{what} {str(earlier.get(what))[:12]}, not {str(origin.get(what))[:12]}"
-        for what in sorted({*earlier, *origin})
-        if earlier.get(what) != origin.get(what)
-    ]
-    if other:
-        raise RunError(f"run {config.name} exists, of {'; '.join(other)}: choose another --name to begin anew")
-
-
-def config_origin(config: FinetuneConfig, material: Material) -> dict[str, str]:
-    """What a run is of: base, dataset, plan, and where there are any the general rows and the adapter it began with."""
-    more = {"general": material.general_digest, "start": config.start and str(config.start)}
+def _origin(config: FinetuneConfig, material: Material, start: str | None) -> dict[str, str]:
+    """Digests of base, dataset and plan, and where there are any of the general rows and the adapter it began with."""
     origin = {"base": config.base.digest, "dataset": material.digest, "plan": config.plan.digest}
-    return origin | {what: told for what, told in more.items() if told}
+    more = {"general": material.general_digest, "start": start}
+    return origin | {what: digest for what, digest in more.items() if digest}
 
 
 def _here(prepared: Prepared, folder: Path) -> tuple[dict[str, Any], int]:

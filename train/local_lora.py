@@ -1,4 +1,4 @@
-"""A fine-tuning run in this process: the same loop as on Ray, checkpoints in a folder. Also under torchrun."""
+"""A fine-tuning run in this process: the same loop as on Ray, checkpoints in a folder."""
 
 import shutil
 from collections.abc import Callable

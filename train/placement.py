@@ -1,12 +1,34 @@
 """Says soon and clearly when a job cannot be placed, where Ray would wait without end."""
 
+import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from train.errors import RunError
 
 
 class PlacementError(RunError):
     """The cluster has no room for the job; the message says what it needs and what is free."""
+
+
+CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
+_RAY_TRAIN = MappingProxyType(
+    {
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",  # train.report blocks until the controller next looks, 2 s if unset
+        "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # it would say every line twice, and log what dill prints into a string
+    }
+)
+
+
+def set_ray_train() -> None:
+    """Settings that Ray Train reads when it is imported; what the user has set stays."""
+    for name, value in _RAY_TRAIN.items():
+        os.environ.setdefault(name, value)
+
+
+def worker_resources(*, use_gpu: bool) -> dict[str, float]:
+    """What one worker takes of the cluster."""
+    return {"CPU": 1.0, "GPU": 1.0} if use_gpu else {"CPU": CPUS_PER_WORKER}
 
 
 def require(resources: Sequence[Mapping[str, float]], timeout_s: float = 60) -> None:

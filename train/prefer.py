@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.num_workers < 0:
             raise RunError(f"--num-workers: expected 0 or more, got {options.num_workers}")
+        client = lineage.log_client(options.log, options.token_file) if options.log is not None else None
         wanted = preparing.Wanted(
             options.model, options.models, options.adapter, options.teaching, options.out, options.name,
             settings_of(options), options.num_workers, options.use_gpu,
@@ -82,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(running.told(prepared), flush=True)
     try:
         made = running.run(prepared, command)
-        if options.log is not None:
+        if client is not None:
             from train.finetuning import record
 
-            record(made, options.log, options.token_file)
+            record(made, client)
     except (TrainError, OSError, RuntimeError) as error:
         print(f"prefer: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
+from train.placement import require, set_ray_train, worker_resources
 
 Config = dict[str, Any]
 Wrap = Callable[[Any], Any]
@@ -19,14 +19,13 @@ Fit = Callable[[Config, int, int, Wrap | None], Path]
 
 def fit_on_ray(fit: Fit, config: Config, workers: int, name: str, made: Sequence[str]) -> None:
     """Fit on the cluster that this job was submitted to, else a local one; `made`: files to bring to config["out"]."""
+    set_ray_train()
     import ray
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    from train.placement import require
-
     ray.init()
-    need = {"CPU": CPUS_PER_WORKER}
+    need = worker_resources(use_gpu=False)
     require([need] * workers)
     trainer = TorchTrainer(
         on_worker,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.lora.base import Base
 from train.lora.plan import Plan
+from train.placement import set_ray_train, worker_resources
 
 if TYPE_CHECKING:
     from ray.train import Checkpoint, Result
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
     from train.lora.loop import Progress
 
-CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
 FAILURES = 8  # deaths of workers that a run survives
-POLL_S = "0.1"  # Ray's train.report blocks until its controller next looks, 2 s by default
 ADAPTER = "adapter"
 
 
@@ -44,12 +43,12 @@ class FinetuneConfig:
     @property
     def resources(self) -> dict[str, float]:
         """What one worker takes of the cluster."""
-        return {"CPU": 1.0, "GPU": 1.0} if self.use_gpu else {"CPU": CPUS_PER_WORKER}
+        return worker_resources(use_gpu=self.use_gpu)
 
 
 def trainer(config: FinetuneConfig, callbacks: Sequence[Any] = ()) -> "TorchTrainer":
     """The trainer of a run; its `fit()` reports step, loss and eval_loss with every checkpoint."""
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", POLL_S)
+    set_ray_train()
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 

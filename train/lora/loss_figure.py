@@ -31,7 +31,7 @@ def draw(title: str, curve: Sequence[Point]) -> str:
             f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
             f'<text x="{LEFT}" y="44" style="fill:{TRAIN}">training, each step</text>',
             f'<text x="{LEFT + 150}" y="44" style="fill:{HELD}">● held out</text>',
-            *_grid(low, high, last),
+            *grid(low, high, last),
             f'<polyline points="{line}" fill="none" stroke="{TRAIN}" stroke-width="1" opacity="0.8"/>',
             *_dots([at(step, value) for step, value in held]),
             f'<text class="tick" x="{LEFT + WIDTH / 2}" y="{TOP + HEIGHT + 42}">step</text>',
@@ -46,7 +46,8 @@ def _dots(places: Sequence[tuple[float, float]]) -> list[str]:
     return [f'<polyline points="{line}" fill="none" stroke="{HELD}" stroke-dasharray="4 3"/>', *dots]
 
 
-def _grid(low: float, high: float, last: int) -> list[str]:
+def grid(low: float, high: float, last: int) -> list[str]:
+    """Lines at fifths of the losses, and numbers at both axes."""
     parts = []
     for tenth in range(0, 11, 2):
         y, value = TOP + HEIGHT * tenth / 10, high - (high - low) * tenth / 10

@@ -8,18 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train.placement import set_ray_train, worker_resources
 from train.preference.fitting import Task, build
 from train.preference.pair import read
 
 if TYPE_CHECKING:
     from ray.train import Result
 
-CPUS_PER_WORKER = 0.4  # fractions, so that a job fits beside the serving graph on two cores
 FAILURES = 8  # deaths of workers that a run survives
-SETTINGS = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",  # train.report blocks until the controller next looks, 2 s by default
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # it would log what dill, which digests datasets, prints into a string
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +33,9 @@ class Shared:
         return f"{self.out}/{self.name}"
 
 
-def resources(*, use_gpu: bool) -> dict[str, float]:
-    """What one worker takes of the cluster."""
-    return {"CPU": 1.0, "GPU": 1.0} if use_gpu else {"CPU": CPUS_PER_WORKER}
-
-
 def fit(shared: Shared) -> "Result":
     """Tune to the end; raises RuntimeError when it failed more often than it may."""
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    set_ray_train()
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
@@ -54,7 +44,7 @@ def fit(shared: Shared) -> "Result":
         train_loop_config={"shared": shared},
         scaling_config=ScalingConfig(
             num_workers=shared.workers, use_gpu=shared.task.use_gpu,
-            resources_per_worker=resources(use_gpu=shared.task.use_gpu),
+            resources_per_worker=worker_resources(use_gpu=shared.task.use_gpu),
         ),
         run_config=RunConfig(
             name=shared.name, storage_path=shared.out, failure_config=FailureConfig(max_failures=FAILURES),

@@ -12,6 +12,7 @@ from train.lora.base import Base
 from train.lora.dataset import TeachingSet, read
 from train.lora.preparing import of_split, open_base, require_adapter, require_device, require_room
 from train.parts import located
+from train.placement import join_cluster, worker_resources
 from train.preference import pair as pairs_file
 from train.preference.bank import Bank
 from train.preference.building import balanced, build, choose, counts
@@ -67,10 +68,7 @@ def prepare(wanted: Wanted, say: Say) -> Prepared:
             raise RunError(f"--out: expected a folder with --num-workers 0, got {wanted.out[:200]!r}")
         require_room(base, settings.plan, use_gpu=wanted.use_gpu)
     else:
-        from train.placement import join_cluster
-        from train.preference.on_ray import resources
-
-        join_cluster(wanted.workers, resources(use_gpu=wanted.use_gpu))
+        join_cluster(wanted.workers, worker_resources(use_gpu=wanted.use_gpu))
     found = read(wanted.teaching)
     origin = {"base": base.digest, "start_adapter": start, "dataset": found.digest, "settings": settings.digest}
     place = f"{absolute(wanted.out)}/{wanted.name}"

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 from train.errors import RunError
 from train.lora.checkpoint import STATE
 from train.lora.loss_figure import draw as draw_loss
+from train.lora.origin import require_same
 from train.lora.plan import Plan
 from train.lora.preparing import Material, gather, open_base, require_device
 from train.lora.run_file import Named, Point, Rows, RunFile, commit, versions
-from train.parts import located
+from train.parts import bring, located
 from train.ray_lora import ADAPTER, FinetuneConfig
 from train.search import manifest, trials_figure
 from train.search.manifest import Best, Look, Trial
 from train.search.space import plan_of
-from train.teaching.store import put, put_json
+from train.teaching.store import put
 
 if TYPE_CHECKING:
     from ray.tune import ResultGrid
 
     from train.search.on_tune import Search
 
-ORIGIN, TABLE, FIGURE = "origin.json", "trials.md", "trials.svg"
+TABLE, FIGURE = "trials.md", "trials.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def prepare(wanted: Wanted) -> Prepared:
     from train.search.on_tune import Search
 
     search = Search(config, f"{out}/{wanted.name}", wanted.trials, wanted.concurrent, wanted.plan.seed)
-    _require_same_search(search, wanted.name, material)
+    origin = {"base": base.digest, "dataset": material.digest, "plan": wanted.plan.digest}
+    require_same(search.out, wanted.name, origin | {"trials": str(wanted.trials)})
     return Prepared(search, wanted.name, material)
 
 
@@ -134,7 +136,7 @@ def _bring(prepared: Prepared, best: Trial, result: Any, command: str) -> RunFil
     from deployments.adapter import open_adapter
 
     search, material = prepared.search, prepared.material
-    files, root = located(search.out)
+    files, _ = located(search.out)
     checkpoint = _checkpoint(prepared, best.name)
     plan = plan_of(search.config.plan, result.config)
     with tempfile.TemporaryDirectory() as folder:
@@ -156,10 +158,7 @@ def _bring(prepared: Prepared, best: Trial, result: Any, command: str) -> RunFil
         )  # fmt: skip
         made.write(local)
         (local / "loss.svg").write_text(draw_loss(f"{made.name}: loss per answer token (nats)", made.curve))
-        files.create_dir(f"{root}/{ADAPTER}", recursive=True)
-        pafs.copy_files(
-            folder, f"{root}/{ADAPTER}", source_filesystem=pafs.LocalFileSystem(), destination_filesystem=files
-        )
+        bring(local, f"{search.out}/{ADAPTER}")
     return made
 
 
@@ -173,24 +172,6 @@ def _checkpoint(prepared: Prepared, trial: str) -> str:
     if not whole:
         raise RunError(f"trial {trial}: expected a checkpoint with an adapter, found none")
     return str(Path(whole[-1]).parents[1])
-
-
-def _require_same_search(search: "Search", name: str, material: Material) -> None:
-    """Raises RunError when a search of this name is one of something else."""
-    config = search.config
-    origin = {"base": config.base.digest, "dataset": material.digest, "plan": config.plan.digest,
-              "trials": str(search.trials)}  # fmt: skip
-    files, root = located(search.out)
-    if not files.get_file_info(f"{root}/{ORIGIN}").is_file:
-        files.create_dir(root, recursive=True)
-        put_json(search.out, ORIGIN, origin)
-        return
-    with files.open_input_stream(f"{root}/{ORIGIN}") as stream:
-        earlier = json.loads(stream.read())
-    other = [f"{what} {earlier.get(what, 'none')[:12]}, not {origin[what][:12]}" for what in origin
-             if earlier.get(what) != origin[what]]  # fmt: skip
-    if other:
-        raise RunError(f"search {name} exists, of {'; '.join(other)}: choose another --name to begin anew")
 
 
 def _errors(grid: "ResultGrid") -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from html import escape
 
+from train.lora.loss_figure import FOOT, HEIGHT, LEFT, STYLE, TOP, WIDTH, grid
 from train.search.manifest import Trial, ranked
 
-WIDTH, HEIGHT, LEFT, TOP, FOOT = 640, 320, 64, 56, 56
 BEST, OTHER = "#d55e00", "#0072b2"  # Okabe and Ito: told apart by everyone
-STYLE = "text{font:13px sans-serif;fill:#222}.title{font-size:15px;font-weight:600}.tick{font-size:12px;fill:#555}"
 
 
 def draw(title: str, trials: Sequence[Trial]) -> str:
@@ -31,7 +30,7 @@ def draw(title: str, trials: Sequence[Trial]) -> str:
             f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
             f'<text x="{LEFT}" y="44" style="fill:{BEST}">the best trial</text>',
             f'<text x="{LEFT + 120}" y="44" style="fill:{OTHER}">the others; a ring: ended early</text>',
-            *_grid(low, high, last),
+            *grid(low, high, last),
             *parts,
             f'<text class="tick" x="{LEFT + WIDTH / 2}" y="{TOP + HEIGHT + 42}">step</text>',
             "</svg>",
@@ -49,14 +48,3 @@ def _line(trial: Trial, places: Sequence[tuple[float, float]], *, best: bool) ->
     x, y = places[-1]
     fill = "#fff" if trial.state == "stopped" else colour
     return [line, f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{colour}">{told}</circle>']
-
-
-def _grid(low: float, high: float, last: int) -> list[str]:
-    parts = []
-    for tenth in range(0, 11, 2):
-        y, value = TOP + HEIGHT * tenth / 10, high - (high - low) * tenth / 10
-        parts.append(f'<line x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{y:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{value:.2f}</text>')
-        x, step = LEFT + WIDTH * tenth / 10, last * tenth / 10
-        parts.append(f'<text class="tick" x="{x:.0f}" y="{TOP + HEIGHT + 20}" text-anchor="middle">{step:.0f}</text>')
-    return parts

@@ -92,3 +92,26 @@ def test_a_run_without_ray_needs_a_folder() -> None:
     wanted = finetuning.Wanted("x", Path("x"), "x", "s3://bucket/runs", "x", Plan())
     with pytest.raises(RunError, match="expected a folder with --num-workers 0"):
         finetuning.prepare(wanted)
+
+
+def test_a_log_without_a_key_is_told_before_the_run_and_not_after_it(place, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("PRECEPTOR_API_KEY", raising=False)
+    assert "expected a URL and a key" in refused(place, capsys, "--log", "http://127.0.0.1:1")
+
+
+def test_one_of_several_processes_is_told_to_be_one(place, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "expected one process" in refused(place, capsys)
+
+
+def test_a_run_that_began_with_another_adapter_is_another_run(place, capsys, tmp_path) -> None:
+    run = ["--model", str(place / "tiny"), "--data", str(place / "rows"), "--out", str(tmp_path), "--num-workers", "0",
+           "--steps", "1"]  # fmt: skip
+    for seed in ("1", "2"):
+        assert finetune.main([*run, "--name", f"first{seed}", "--seed", seed]) == 0
+    start = tmp_path / "first1" / "adapter"
+    assert finetune.main([*run, "--name", "next", "--adapter", str(start)]) == 0
+    for name in ("adapter_model.safetensors", "run.json"):  # another adapter at the same place
+        (start / name).write_bytes((tmp_path / "first2" / "adapter" / name).read_bytes())
+    assert finetune.main([*run, "--name", "next", "--adapter", str(start)]) == 2
+    assert "next exists, of start" in capsys.readouterr().err
