@@ -4,7 +4,7 @@ import codecs
 import itertools
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from guards import english, leet
 
@@ -49,7 +49,7 @@ def _backwards_rot13(text: str) -> str:
 def turned(text: str) -> list[str]:
     """Every turn that makes parts of a text English: the text with them turned in place, and those parts alone."""
     tokens = list(_TOKEN.finditer(text))
-    strange = {word for token in tokens if not _known(word := token.group())}
+    strange = dict.fromkeys(word for token in tokens if not _known(word := token.group()))  # in the text's order
     if sum(map(_weight, strange)) < _ENOUGH:
         return []
     found: list[str] = []
@@ -82,7 +82,7 @@ def _guessed(strange: Iterable[str]) -> Iterator[Turn]:
         yield _SHIFTS[shift]
 
 
-def _runs(text: str, tokens: Iterable[re.Match[str]], strange: Iterable[str], turn: Turn) -> list[tuple[int, int]]:
+def _runs(text: str, tokens: Iterable[re.Match[str]], strange: Collection[str], turn: Turn) -> list[tuple[int, int]]:
     """Stretches of the text, as start and end, that read better by enough different words when turned."""
     gained = {word for word in strange if _known(turn(word))}
     if sum(map(_weight, gained)) < _ENOUGH:

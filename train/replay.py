@@ -1,8 +1,8 @@
 """A model's own answers to general asks: `python -m train.replay --model NAME --prompts FILE… --out FILE.jsonl`.
 
 Mixed into the rows of train.finetune --general, they keep a tuned model near what it was (self-distillation, Yang et
-al. 2024). Prompts are JSON Lines (.gz) with text or prompt; --rows of each file are taken, by digest. A second call
-goes on where the first was cut off. Exit status: 0, or 2 when it could not run.
+al. 2024). Prompts are JSON Lines (.gz) with text or prompt, and without a label or with a harmless one; --rows of each file
+are taken, by digest. A second call goes on where the first was cut off. Exit status: 0, or 2 when it could not run.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-BATCH = 16
+BATCH = 64
+_HARMLESS = {"benign", "educational"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +36,7 @@ def prompts(path: Path, count: int, longest: int = 1500) -> list[str]:
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
             rows = [json.loads(line) for line in lines]
-        found = {str(row.get("text") or row["prompt"]) for row in rows}
+        found = {str(row.get("text") or row["prompt"]) for row in rows if row.get("label", "benign") in _HARMLESS}
     except (OSError, EOFError, ValueError, KeyError, AttributeError) as error:
         raise DatasetError(f"{path.name}: expected JSON Lines with text or prompt, got {error}") from error
     usable = [each for each in found if len(each) <= longest]

@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from train.errors import ModelError
+from train.lora.attention import by_conversation
 from train.lora.packing import IGNORED, Block
 
 _CHUNK = 1024  # positions whose logits are held at once: with 128,000 words that is half a gigabyte
@@ -20,6 +21,8 @@ class Scorer(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        if model.device.type == "cpu":
+            by_conversation(model.get_base_model())
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Negative log-likelihood of all labels, in nats; tensors are of shape (blocks, tokens)."""
@@ -60,11 +63,15 @@ def collate(blocks: Sequence[Block], device: Any) -> tuple[torch.Tensor, torch.T
 
 
 def require_same_loss(scorer: Scorer, block: Block, device: Any) -> None:
-    """Prove on one block that our loss is the model's own; raises ModelError where the head does more than multiply."""
+    """Prove on one block that our loss is the model's own, by its own attention and head; raises ModelError."""
     ids, positions, labels = collate([block], device)
     with torch.inference_mode():
-        logits = scorer.model(input_ids=ids, position_ids=positions, use_cache=False).logits
-        own = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="sum")
         ours = scorer(ids, positions, labels)
+        whole = scorer.model.get_base_model()
+        chosen = whole.config._attn_implementation
+        whole.set_attn_implementation("sdpa")
+        logits = scorer.model(input_ids=ids, position_ids=positions, use_cache=False).logits
+        whole.set_attn_implementation(chosen)
+        own = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="sum")
     if not torch.allclose(own, ours, rtol=2e-2):
-        raise ModelError(f"expected the model's own loss {own:.4f} on a probe, came {ours:.4f}: its head is not linear")
+        raise ModelError(f"expected the model's loss {own:.4f} on a probe, came {ours:.4f}: another head or attention")

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from deployments import embedded
 from deployments.chat import ChatFormat, Turn
 from deployments.embedded import ModelFilesDiffer, ModelFolder
-from deployments.engine import AdapterHasNoEffect, TransformersEngine
+from deployments.engine import AdapterHasNoEffect, TransformersEngine, _sample, _Sequence
 from deployments.generation import Piece, Sampling
 
 MODELS = Path(__file__).resolve().parents[3] / "var" / "models"
@@ -38,6 +38,15 @@ def chat(folder: ModelFolder) -> ChatFormat:
 async def say(engine: TransformersEngine, chat: ChatFormat, sampling: Sampling) -> tuple[str, Piece]:
     pieces = [piece async for piece in engine.stream(chat.encode(ASKED), sampling)]
     return "".join(piece.text for piece in pieces), pieces[-1]
+
+
+def test_the_nucleus_is_drawn_from_whole_however_many_tokens_it_holds() -> None:
+    state = _Sequence([1], Sampling(1, temperature=1.0, top_p=0.9, seed=3))
+    flat = {_sample(torch.zeros(5000), state) for _ in range(1000)}
+    assert len(flat) > 800  # of 4,500 alike; 640 if only the first 1,024 were in reach
+    two = torch.full((5000,), -9.0)
+    two[[7, 4000]] = 9.0
+    assert {_sample(two.clone(), state) for _ in range(100)} == {7, 4000}
 
 
 async def test_a_seed_gives_the_same_answer_alone_and_among_others(engine, chat) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guards.ciphers import turned
 from guards.normalize import canonical, views
 from tests.unit.guards.disguises import DISGUISES
 
@@ -108,6 +109,19 @@ def test_a_little_disguise_in_a_long_text_is_found():
         read = views(f"{prose}\n{hidden}\n{prose}")
         assert any("build a program that records every key" in view.lower() for view in read), name
         assert any("The committee met in spring" in view for view in read), name
+
+
+def test_of_two_shifts_the_one_that_the_text_begins_with_is_guessed_in_every_process():
+    """Not the one that the words' hashes, which differ by process, happen to put first."""
+    words = sorted({word for line in SENTENCES for word in re.findall("[a-z]{7,}", line)})
+    mixed = " ".join([*(shifted(word, 5) for word in words[:40]), *(shifted(word, 11) for word in words[40:240])])
+    assert len(words) > 200
+    assert words[0] in turned(mixed)[0]
+    assert words[100] not in turned(mixed)[0]
+
+
+def shifted(word: str, by: int) -> str:
+    return "".join(chr((ord(letter) - ord("a") + by) % 26 + ord("a")) for letter in word)
 
 
 def test_plain_text_costs_little():

@@ -117,7 +117,7 @@ def test_a_head_that_does_more_than_multiply_is_refused(base, rows) -> None:
     require_same_loss(scorer, job(base, rows).blocks[0], CPU)
     plain = whole.forward
     whole.forward = lambda *given, **named: _doubled(plain(*given, **named))
-    with pytest.raises(ModelError, match="not linear"):
+    with pytest.raises(ModelError, match="another head"):
         require_same_loss(scorer, job(base, rows).blocks[0], CPU)
 
 

@@ -39,6 +39,13 @@ def test_a_call_that_was_cut_off_goes_on(home, tmp_path) -> None:
     assert [row["prompt"] for row in again] == [row["prompt"] for row in whole]
 
 
+def test_what_is_marked_as_harmful_is_no_prompt(tmp_path) -> None:
+    labels = ("benign", "educational", "harmful", "dual_use", "override")
+    lines = [json.dumps({"text": label, "label": label}) + "\n" for label in labels]
+    (tmp_path / "asks.jsonl").write_text("".join(lines))
+    assert set(replay.prompts(tmp_path / "asks.jsonl", 9)) == {"benign", "educational"}
+
+
 def test_the_end_of_an_answer_that_was_cut_off_is_nothing_to_learn(home, tmp_path) -> None:
     chat = ChatFormat.load(home / "tiny")
     for ended in (True, False):
