@@ -1,8 +1,9 @@
 """A model's own answers to general asks: `python -m train.replay --model NAME --prompts FILE… --out FILE.jsonl`.
 
 Mixed into the rows of train.finetune --general, they keep a tuned model near what it was (self-distillation, Yang et
-al. 2024). Prompts are JSON Lines (.gz) with text or prompt, and without a label or with a harmless one; --rows of each file
-are taken, by digest. A second call goes on where the first was cut off. Exit status: 0, or 2 when it could not run.
+al. 2024). Prompts are JSON Lines (.gz) with text or prompt, without a label or with a harmless one; --rows of each
+file are taken, by digest. A second call goes on where the first was cut off. Exit status: 0, or 2 when it could not
+run.
 """
 
 import argparse
