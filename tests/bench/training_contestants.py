@@ -127,7 +127,7 @@ def _start_ray(setting: Setting, workers: int) -> None:
 def small_machine() -> None:
     """Ray's workers divide the machine's cores among them: tell them of the cores that are theirs in the comparison."""
     cores = int(os.environ[CORES])
-    os.cpu_count = lambda: cores
+    os.sched_getaffinity = lambda _process: set(range(cores))
 
 
 CONTESTANTS: dict[str, tuple[str, Callable[[Setting], list[Mark]]]] = {
