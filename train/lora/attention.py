@@ -13,6 +13,8 @@ import torch
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from train.errors import ModelError
+
 _NAME = "by_conversation"
 
 
@@ -24,10 +26,17 @@ def by_conversation(model: Any) -> None:
 
 
 def _attention(
-    _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, __: None, *, position_ids: torch.Tensor,
+    _: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, __: None, *,
+    position_ids: torch.Tensor | None = None, sliding_window: int | None = None,
     scaling: float | None = None, dropout: float = 0.0, **___: Any,
 ) -> tuple[torch.Tensor, None]:  # fmt: skip
-    """Tensors of shape (blocks, heads, tokens, size); gives (blocks, tokens, heads, size), as transformers asks."""
+    """Tensors of shape (blocks, heads, tokens, size); gives (blocks, tokens, heads, size), as transformers asks.
+
+    Raises ModelError for a model that does not tell its attention the positions, or that would not see all of a block.
+    """
+    if position_ids is None or (sliding_window is not None and sliding_window < query.shape[2]):
+        told = "no positions" if position_ids is None else f"a sliding window of {sliding_window}"
+        raise ModelError(f"training on CPUs: expected attention over blocks of {query.shape[2]} tokens, came {told}")
     share = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(share, 1), value.repeat_interleave(share, 1)
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling

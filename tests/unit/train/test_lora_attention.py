@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from tests.unit.train.tiny_model import write_model
+from train.errors import ModelError
+from train.lora.attention import by_conversation
 from train.lora.base import load_base, with_adapter
 from train.lora.packing import Block
 from train.lora.plan import Plan
@@ -40,3 +43,16 @@ def test_it_is_masked_attention_over_the_block(tmp_path, blocks) -> None:
     assert len(own_way) == len(masked) > 0
     for one, other in zip(own_way, masked, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_whose_attention_it_cannot_be_is_refused(tmp_path) -> None:
+    config = MistralConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, sliding_window=8,
+    )  # fmt: skip
+    model = MistralForCausalLM(config)
+    by_conversation(model)
+    ids = torch.ones(1, 9, dtype=torch.long)
+    assert model(input_ids=ids[:, :8]).logits.shape == (1, 8, 64)
+    with pytest.raises(ModelError, match="came a sliding window of 8"):
+        model(input_ids=ids)
