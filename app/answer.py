@@ -17,6 +17,7 @@ from app.generation import Closing, Event, Generation, Window, durable
 from app.limits import Limiter
 from app.rulebook import Rulebook, Rules
 from app.settings import Limits
+from app.shadow import Shadow
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
 from audit.record import Entry
@@ -47,17 +48,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Tutor:
-    """Everything one answer needs; holds no state of its own.
-
-    `name` is that of the model, `digests` are those of guard and terms.
-    """
+    """Everything one answer needs; holds no state of its own. `name` is that of the model."""
 
     name: str
-    digests: tuple[str, str]
     keys: TokenKey
     control: ControlView
     logs: Sequence[LogPort]
     rulebook: Rulebook
+    shadow: Shadow
     model: ModelPort
     chat: ChatFormat
     terms: Terms
@@ -66,9 +64,9 @@ class Tutor:
     limits: Limits
     strict: bool
 
-    def identity(self) -> Identity:
-        """What would answer now, and under which rules; raises Fault when no model is active."""
-        return Identity(self.name, self.control.promoted(self.name), *self.digests)
+    def identity(self, rules: Rules) -> Identity:
+        """What would answer now under these rules; raises Fault when no model is active."""
+        return Identity(self.name, self.control.promoted(self.name), rules.guard_digest, self.terms.digest)
 
     def identify(self, headers: dict[str, str]) -> Principal:
         """Step 1: who asks. Raises NotAuthenticated."""
@@ -100,7 +98,8 @@ class Tutor:
             stop=asked.stops,
         )
         given_id = headers.get("x-request-id", "")[:256] or None
-        return Question(str(uuid7()), who, asked, prompt, sampling, self.rulebook.rules, self.identity(), given_id)
+        rules = self.rulebook.rules_for(who.tenant, who.subject)
+        return Question(str(uuid7()), who, asked, prompt, sampling, rules, self.identity(rules), given_id)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""
@@ -111,6 +110,7 @@ class Tutor:
             exchange = Exchange(question.id, question.who, log, question.identity, rules.policy, asked)
             context = _context(asked, await self.control.passes(tag, rules.policy.file_digest))
             decision = await self._check_prompt(exchange, question, context)  # 4
+            self.shadow.look(self.rulebook.shadow, question.id, asked.conversation, context, log)
             request = self._request_entry(exchange, question, decision)  # 5
             if decision.action is Action.REFUSE:
                 await self._refuse(exchange, request, decision)

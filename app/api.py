@@ -11,8 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from app import wire
+from app import findings, reviews, wire
 from app.answer import Question, Tutor
+from app.desk import Desk
 from app.errors import BadRequest, Fault, MethodNotAllowed, NotFound, PreceptorError
 from app.generation import Closing, Event, Window
 from app.incoming import plain_headers, read_body
@@ -21,10 +22,12 @@ from app.records import routes
 logger = logging.getLogger("ray.serve")
 
 
-def create_app(tutor: Tutor, counts: Counter[str]) -> FastAPI:
+def create_app(tutor: Tutor, counts: Counter[str], desk: Desk) -> FastAPI:
     """The application; `counts` gathers refusals before admission for the log's tick records."""
     app = FastAPI(title="Preceptor", version="1", redoc_url=None)
     app.include_router(routes(tutor))
+    app.include_router(reviews.routes(tutor, desk))
+    app.include_router(findings.routes(tutor))
     _chat_route(app, tutor)
     _model_routes(app, tutor)
     _health_routes(app, tutor)
@@ -71,7 +74,7 @@ def _health_routes(app: FastAPI, tutor: Tutor) -> None:
 
     @app.get("/readyz", summary="The Gateway reads the control log; `problem` says why questions fail")
     async def readyz() -> dict[str, str]:
-        identity, problem = tutor.identity(), await tutor.model.problem()
+        identity, problem = tutor.identity(tutor.rulebook.rules), await tutor.model.problem()
         # A model that is refused is told here, but with 200: a balancer that sent nobody to us any more would also keep
         # out the operator, whose next promotion ends it.
         told = {"status": "degraded", "problem": problem} if problem else {"status": "ready"}
@@ -113,7 +116,7 @@ def _closing(event: Event) -> dict[str, Any]:
 
 
 def _model(tutor: Tutor) -> dict[str, Any]:
-    identity = tutor.identity()
+    identity = tutor.identity(tutor.rulebook.rules)
     return {
         "id": identity.model,
         "object": "model",

@@ -1,4 +1,4 @@
-"""What the control log says now: acceptances, lesson passes, revoked keys, model and policy. Kept by tailing it."""
+"""What the control log says now: acceptances, passes, revoked keys, model, guard and policy. Kept by tailing it."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import Fault
+from app.rollout import GUARD, Rollout
 from deployments.ports import LogPort, ServiceUnavailable
 
 STALE_AFTER_S = 10.0
@@ -23,6 +24,7 @@ class ControlState:
     revoked: set[str] = field(default_factory=set)
     promoted: dict[str, str] = field(default_factory=dict)
     policy: dict[str, str] = field(default_factory=dict)
+    rollout: Rollout = field(default_factory=Rollout)
 
     def apply(self, leaf: dict[str, Any]) -> None:
         """Take one record in; kinds that say nothing about the present are passed over."""
@@ -42,6 +44,10 @@ class ControlState:
                 self.passes.pop(fields["subject"], None)
             case "policy":
                 self.policy = fields
+            case "promotion" if fields["name"] == GUARD:
+                self.rollout = self.rollout.promoted(fields, leaf["idx"])
+            case "alert":
+                self.rollout = self.rollout.alerted(fields)
             case "promotion":
                 self.promoted[fields["name"]] = fields["model_digest"]
 

@@ -5,6 +5,7 @@ PreceptorError
 ├── NotAuthenticated      401: no key, or not a valid one
 ├── NotAllowed            403: terms, role, owner
 ├── NotFound              404
+├── Taken                 409: somebody else was quicker
 ├── RateLimited           429, with Retry-After
 ├── Refused               400 content_filter: the guard said no
 └── Fault                 503, with Retry-After: a check or the log could not run; never the user's doing
@@ -84,6 +85,14 @@ class NotFound(PreceptorError):
     status = 404
     type = "invalid_request_error"
     code = "not_found"
+
+
+class Taken(PreceptorError):
+    """What was asked for is in another's hands, or has changed since it was read."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "taken"
 
 
 class MethodNotAllowed(PreceptorError):

@@ -56,26 +56,26 @@ class Exchange:
             "stream": self.asked.stream,
             "role": self.who.role.value,
         }
-        return self._entry(Kind.request, fields | _judged(decision) | about, text)
+        return self._entry(Kind.request, fields | judged(decision) | about, text)
 
     def window(self, decision: Decision) -> Entry:
         """One checked window, as it is sent."""
         self.windows += 1
-        return self._entry(Kind.window, {"n": self.windows - 1} | _judged(decision), decision.text)
+        return self._entry(Kind.window, {"n": self.windows - 1} | judged(decision), decision.text)
 
     def answer(self, finish_reason: str, decision: Decision | None, usage: dict[str, int], text: str) -> Entry:
         """The closing record of an answer; commits to the concatenation of its windows."""
         counted = {key: usage[key] for key in ("prompt_tokens", "completion_tokens")}
         fields = {"finish_reason": finish_reason, "windows": self.windows, "usage": counted}
-        return self._close(Kind.answer, fields | _judged(decision), text)
+        return self._close(Kind.answer, fields | judged(decision), text)
 
     def refusal(self, decision: Decision, text: str) -> Entry:
         """The closing record of a refused question."""
-        return self._close(Kind.refusal, {"lesson": None} | _judged(decision), text)
+        return self._close(Kind.refusal, {"lesson": None} | judged(decision), text)
 
     def lesson(self, decision: Decision, lesson: str, text: str) -> Entry:
         """The closing record of a question that brought a lesson first."""
-        return self._close(Kind.lesson, {"lesson": lesson} | _judged(decision), text)
+        return self._close(Kind.lesson, {"lesson": lesson} | judged(decision), text)
 
     def fault(self, cause: str, stage: str) -> Entry:
         """The closing record when something of ours could not do its part."""
@@ -122,7 +122,8 @@ def ppm(score: float) -> int:
     return round(score * 1_000_000)
 
 
-def _judged(decision: Decision | None) -> dict[str, Any]:
+def judged(decision: Decision | None) -> dict[str, Any]:
+    """A decision as records hold it; all null where the check could not run."""
     if decision is None:
         return {"action": None, "category": None, "score_ppm": None}
     return {"action": decision.action.value, "category": decision.category, "score_ppm": ppm(decision.score)}

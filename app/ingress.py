@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
 from collections import Counter
@@ -17,11 +16,14 @@ from app.answer import Tutor
 from app.api import create_app
 from app.auth import TokenKey
 from app.control import ControlView
+from app.desk import Desk
 from app.limits import Limiter
-from app.rulebook import Rulebook
+from app.rulebook import Rulebook, Weights
 from app.settings import Settings, require_safe_environment
+from app.shadow import Shadow
 from app.terms import Terms, load_lessons
 from audit.errors import AuditError
+from audit.query import Asker
 from audit.record import Entry, Kind
 from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat
@@ -45,6 +47,7 @@ class Gateway:
         self,
         settings: Settings,
         guard: DeploymentHandle,
+        challenger: DeploymentHandle,
         model: DeploymentHandle,
         control: DeploymentHandle,
         exchanges: list[DeploymentHandle],
@@ -56,22 +59,21 @@ class Gateway:
         await view.refresh()
         terms = Terms.load()
         opinion: str | None = await judge.digest.remote() if judge else None
-        digests = (_cited(await guard.digest.remote(), opinion), terms.digest)
+        weights = Weights(
+            await guard.digest.remote(),
+            lambda digest: RemoteScorer(guard, digest),
+            lambda digest: RemoteScorer(challenger, digest),
+            RemoteJudge(judge, opinion) if judge and opinion else None,
+            opinion,
+        )
         await model.problem.remote()  # answers, whatever it says, once there is a Model
         self._tutor = Tutor(
             name=settings.model,
-            digests=digests,
             keys=TokenKey.load(settings.keys),
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
-            rulebook=Rulebook(
-                Policy.load(),
-                RemoteScorer(guard),
-                settings.limits.guard_timeout_s,
-                view,
-                digests,
-                RemoteJudge(judge, opinion) if judge and opinion else None,
-            ),
+            rulebook=Rulebook(Policy.load(), weights, settings.limits.guard_timeout_s, view, terms.digest),
+            shadow=Shadow(),
             model=RemoteModel(model),
             chat=ChatFormat.load(settings.models / settings.model),
             terms=terms,
@@ -80,11 +82,14 @@ class Gateway:
             limits=settings.limits,
             strict=settings.delivery == "strict",
         )
+        asker = Asker(settings.audit)
+        self._desk = Desk(lambda sql: asker.ask(sql).to_pylist(), view.log)
         self._counts: Counter[str] = Counter()
-        self._loops = [asyncio.ensure_future(view.follow()), asyncio.ensure_future(self._count())]
+        loops = (view.follow(), self._tutor.rulebook.follow(), self._count())
+        self._loops = [asyncio.ensure_future(loop) for loop in loops]
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._tutor, self._counts)
+        return create_app(self._tutor, self._counts, self._desk)
 
     async def reconfigure(self, config: dict[str, Any] | None) -> None:
         """Serve's `user_config`: `{"thresholds": {"override": {"threshold": 0.8}}}`; see Rulebook.adopt."""
@@ -105,8 +110,3 @@ class Gateway:
                 entry = Entry(Kind.tick, str(uuid7()), 0, "preceptor", "gateway", {"counts": counts})
                 with contextlib.suppress(ServiceUnavailable, AuditError):
                     await self._tutor.control.log.append([entry])
-
-
-def _cited(guard: str, judge: str | None) -> str:
-    """What every record cites: the weights that judge, those of the second opinion among them."""
-    return guard if judge is None else hashlib.sha256(f"guard {guard} judge {judge}".encode()).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.auth import Principal
+from app.auth import Principal, Role
 from app.errors import RateLimited
 from app.settings import Limits
 
@@ -42,7 +42,7 @@ class Limiter:
 
     limits: Limits
     clock: Callable[[], float]
-    _usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
+    _usage: dict[tuple[str, str, Role], Usage] = field(default_factory=dict)
 
     def check(self, principal: Principal) -> None:
         """Count one request; raises RateLimited when the principal has no place, request or token left."""
@@ -70,9 +70,9 @@ class Limiter:
         """The x-ratelimit-* family that OpenAI clients read."""
         usage = self._of(principal)
         return {
-            "x-ratelimit-limit-requests": str(self.limits.requests_per_minute),
+            "x-ratelimit-limit-requests": str(usage.requests.per_minute),
             "x-ratelimit-remaining-requests": str(max(0, int(usage.requests.level))),
-            "x-ratelimit-limit-tokens": str(self.limits.tokens_per_minute),
+            "x-ratelimit-limit-tokens": str(usage.tokens.per_minute),
             "x-ratelimit-remaining-tokens": str(max(0, int(usage.tokens.level))),
         }
 
@@ -85,17 +85,21 @@ class Limiter:
             raise RateLimited("over the limit of tokens per minute", retry_after_s=usage.tokens.wait_s(1))
 
     def _of(self, principal: Principal) -> Usage:
-        now, key = self.clock(), (principal.tenant, principal.subject)
+        now, key = self.clock(), (principal.tenant, principal.subject, principal.role)
         if key not in self._usage:
             self._forget_idle(now)
-            self._usage[key] = Usage(
-                Bucket(self.limits.requests_per_minute, self.limits.requests_per_minute, now),
-                Bucket(self.limits.tokens_per_minute, self.limits.tokens_per_minute, now),
-            )
+            requests, tokens = self._per_minute(principal.role)
+            self._usage[key] = Usage(Bucket(requests, requests, now), Bucket(tokens, tokens, now))
         usage = self._usage[key]
         usage.requests.refill(now)
         usage.tokens.refill(now)
         return usage
+
+    def _per_minute(self, role: Role) -> tuple[int, int]:
+        """Requests and tokens. Attacks that were ordered have bounds of their own, and take nothing from a person's."""
+        if role is Role.REDTEAM:
+            return self.limits.redteam_requests_per_minute, self.limits.redteam_tokens_per_minute
+        return self.limits.requests_per_minute, self.limits.tokens_per_minute
 
     def _forget_idle(self, now: float) -> None:
         if len(self._usage) < 10_000:

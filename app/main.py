@@ -17,15 +17,17 @@ from deployments.model import Model
 
 
 def build(args: Settings) -> Application:
-    """The graph Gateway → Guard, Model, AuditLog, and Judge where one is set; arguments win over the environment."""
+    """The graph Gateway → Guard, Challenger, Model, AuditLog, and maybe Judge; arguments win over the environment."""
     settings = from_environment(**args.model_dump(exclude_unset=True))
     require_safe_environment(settings)
     exchanges = [_log(settings, f"exchange-{number}") for number in range(settings.exchange_logs)]
     control = _log(settings, "control", exchanges)
-    guard = Guard.bind()  # type: ignore[attr-defined]
+    shelf = str(settings.guards)
+    guard = Guard.bind(shelf)  # type: ignore[attr-defined]
+    challenger = Guard.options(name="Challenger").bind(shelf, shipped=False)  # type: ignore[attr-defined]
     model = Model.bind(str(settings.models), settings.model, control, str(settings.audit))  # type: ignore[attr-defined]
     judge = _judge(settings.judge, settings.judge_gpus) if settings.judge else None
-    return Gateway.bind(settings, guard, model, control, exchanges, judge)  # type: ignore[attr-defined]
+    return Gateway.bind(settings, guard, challenger, model, control, exchanges, judge)  # type: ignore[attr-defined]
 
 
 def _judge(folder: Path, gpus: float) -> Application:

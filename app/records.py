@@ -36,6 +36,7 @@ ALLOWED_KINDS: dict[Role, frozenset[Kind]] = {
             Kind.dataset,
             Kind.run,
             Kind.gate,
+            Kind.finding,
         }
     ),
     Role.REVIEWER: frozenset({Kind.review}),

@@ -20,6 +20,8 @@ class Limits(BaseModel):
     requests_per_minute: int = Field(600, gt=0)
     tokens_per_minute: int = Field(200_000, gt=0)
     concurrent: int = Field(32, gt=0)
+    redteam_requests_per_minute: int = Field(600, gt=0)
+    redteam_tokens_per_minute: int = Field(200_000, gt=0)
     deadline_s: float = Field(120.0, gt=0)
     guard_timeout_s: float = Field(20.0, gt=0)
     append_timeout_s: float = Field(45.0, gt=0)  # a killed writer is back within it
@@ -62,6 +64,11 @@ class Settings(BaseModel):
     def models(self) -> Path:
         """Cache of converted weights."""
         return self.home / "models"
+
+    @property
+    def guards(self) -> Path:
+        """Guards that were promoted, each in a folder that bears its digest."""
+        return self.models / "guards"
 
 
 def from_environment(**overrides: object) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -39,7 +40,7 @@ class AuditClient:
                 results = json.load(response)["results"]
         except urllib.error.HTTPError as error:
             raise RemoteError(f"HTTP {error.code}: {error.read(2000).decode(errors='replace')}") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
             raise RemoteError(f"no usable answer: {error}") from error
         if not isinstance(results, list) or len(results) != len(entries):
             raise RemoteError(f"expected {len(entries)} results, got {str(results)[:100]}")

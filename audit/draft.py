@@ -6,11 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from audit.errors import BadEntry
 from audit.keys import SubjectKeys
 from audit.recent import Exchange
 from audit.record import VERSION, Entry, Kind, canonical
 from audit.seal import RecordId, seal
 from audit.segment import Row
+from audit.subjects import SubjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,29 @@ class Draft:
 
 
 def draft_entry(origin: str, entry: Entry, subjects: SubjectKeys) -> Draft:
-    """BadEntry for what no log may hold; Unavailable if the subject's key cannot be made durable."""
+    """BadEntry for what no log may hold, or of somebody who was erased; Unavailable if no key can be made durable."""
     entry = entry.checked()
     said = _said(origin, entry.kind, entry.request_id, entry.seq, entry.tenant, entry.actor)
     said["fields"] = dict(entry.fields)
-    if not entry.subject:
+    key = _key(entry, subjects)
+    if key is None:
         return Draft(said, None, entry.if_last)
-    key = subjects.of(entry.tenant, entry.subject)
     said["subject"] = key.tag(entry.tenant)
     if entry.text is None:
         return Draft(said, None, entry.if_last)
     record = RecordId(origin, entry.request_id, entry.seq, entry.kind)
     sealed = seal(record, key, entry.text, stored=entry.kind is not Kind.answer)
     return Draft(said | {"content": sealed.leaf}, sealed.cell, entry.if_last, sealed.salt)
+
+
+def _key(entry: Entry, subjects: SubjectKeys) -> SubjectKey | None:
+    """The key of whom it is about; None for nobody."""
+    if entry.subject_tag is None:
+        return subjects.of(entry.tenant, entry.subject) if entry.subject else None
+    key = subjects.by_tag(entry.tenant, entry.subject_tag)
+    if key is None:
+        raise BadEntry("subject_tag: expected a person's, got that of nobody or of somebody who was erased")
+    return key
 
 
 def draft_interruption(origin: str, exchange: Exchange, erased: Collection[str]) -> Draft:

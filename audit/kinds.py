@@ -20,6 +20,7 @@ class Kind(StrEnum):
     appeal = "appeal"
     finding = "finding"
     alert = "alert"
+    shadow = "shadow"
     head = "head"
     erase = "erase"
     epoch_ack = "epoch_ack"

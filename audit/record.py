@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
 from uuid import uuid4
@@ -31,13 +31,15 @@ LEAF_KEYS = frozenset({"v", "origin", "idx", "ts", "kind", "request_id", "seq", 
 SEALED_KEYS = LEAF_KEYS | {"seal"}
 KINDS = MappingProxyType({kind.value: kind for kind in Kind})
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
+_TAG = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One record to append. `subject` is the plain name; a leaf only ever holds its tag. "" = nobody.
 
-    With `if_last` it is taken only while that record is the last of that state (`audit.state`).
+    Who knows a person only by the tag in other records names that instead, as `subject_tag`. With `if_last` it is taken
+    only while that record is the last of that state (`audit.state`).
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Entry:
     text: str | None = None
     actor: str = "gateway"
     if_last: tuple[str, int] | None = None
+    subject_tag: str | None = None
 
     @classmethod
     def operational(cls, kind: Kind, fields: Mapping[str, Any], actor: str = "log") -> Self:
@@ -62,9 +65,7 @@ class Entry:
         fields = shapes.validate(self.kind, self.fields)
         if len(canonical(fields)) > MAX_FIELDS_BYTES:
             raise _wrong("fields", f"at most {MAX_FIELDS_BYTES} bytes", "more")
-        return Entry(
-            self.kind, self.request_id, self.seq, self.tenant, self.subject, fields, self.text, self.actor, self.if_last
-        )
+        return replace(self, fields=fields)
 
     def to_json(self) -> dict[str, Any]:
         """JSON object for POST /v1/audit/records."""
@@ -72,6 +73,7 @@ class Entry:
             "kind": self.kind.value, "request_id": self.request_id, "seq": self.seq, "tenant": self.tenant,
             "subject": self.subject, "fields": dict(self.fields), "text": self.text, "actor": self.actor,
             **({} if self.if_last is None else {"if_last": list(self.if_last)}),
+            **({} if self.subject_tag is None else {"subject_tag": self.subject_tag}),
         }  # fmt: skip
 
     @classmethod
@@ -80,7 +82,7 @@ class Entry:
         _expect(isinstance(obj, dict), "record", "a JSON object", type(obj).__name__)
         assert isinstance(obj, dict)  # noqa: S101 - narrows what the line above checked
         required = {"kind", "request_id", "seq", "tenant", "subject", "fields"}
-        known = required | {"text", "actor", "if_last"}
+        known = required | {"text", "actor", "if_last", "subject_tag"}
         _expect(set(obj) <= known, "record", f"only {sorted(known)}", sorted(set(obj) - known))
         missing = required - set(obj)
         _expect(not missing, "record", f"all of {sorted(required)}", f"no {sorted(missing)}")
@@ -107,6 +109,8 @@ class Entry:
             raise _wrong("actor", "1 to 64 characters", self.actor)
         if not _short(self.subject, 512):
             raise _wrong("subject", "up to 512 characters", type(self.subject).__name__)
+        if self.subject_tag is not None and (self.subject or _TAG.fullmatch(str(self.subject_tag)) is None):
+            raise _wrong("subject_tag", "64 hex digits, and then no subject", "another")
 
     def _check_text(self) -> None:
         if self.text is None:
@@ -117,7 +121,7 @@ class Entry:
             raise _wrong("text", f"none with {self.kind}", "text")
         if not isinstance(self.text, str):
             raise _wrong("text", "a string", type(self.text).__name__)
-        if not self.subject:
+        if not self.subject and not self.subject_tag:
             raise _wrong("subject", "a name, because text is kept under a person's key", "none")
         try:
             size = len(self.text.encode())

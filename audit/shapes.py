@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from audit.errors import BadEntry
-from audit.exchange import Answer, Fault, Interrupted, Request, Shown, Window
+from audit.exchange import Answer, Fault, Interrupted, Judged, Request, Shown, Window
 from audit.fields import Count, Digest, Name, Ppm, Shape, Signed
 from audit.kinds import Kind
 
@@ -76,7 +76,7 @@ class Revocation(Shape):
 
 
 class Promotion(Shape):
-    """A model is active from here on."""
+    """A model or a guard is active from here on; a guard in `shadow` for nobody, in `canary` for a share of people."""
 
     name: Name
     model_digest: Digest
@@ -85,14 +85,24 @@ class Promotion(Shape):
     weights: dict[Name, Digest]
     dataset_digest: Digest | None = None
     gate: Name | None = None
+    stage: Literal["live", "shadow", "canary"] = "live"
+    share_ppm: Ppm | None = None
 
 
 class Review(Shape):
-    """A reviewer's decision about a request."""
+    """What a reviewer does about a request, a finding or an alert; `reviewer` is their pseudonym.
+
+    A claim is a lease until `until_us`; a label says what it was and what should have happened; uphold and overturn
+    decide. Text = a note, under the key of the person whom it is about.
+    """
 
     about: Name
-    decision: Literal["uphold", "overturn", "label"]
+    decision: Literal["claim", "release", "label", "uphold", "overturn"]
     label: Name | None = None
+    expected: Literal["ALLOW", "TEACH", "REFUSE"] | None = None
+    until_us: Count | None = None
+    reviewer: Digest | None = None
+    means: Literal["human", "scripted", "import"] | None = None
 
 
 class Appeal(Shape):
@@ -102,7 +112,7 @@ class Appeal(Shape):
 
 
 class Finding(Shape):
-    """A red-team attempt and its outcome."""
+    """A red-team attempt and its outcome; `attack` is the technique, `seed` the digest of what it disguised."""
 
     campaign: Name
     attack: Name
@@ -110,6 +120,10 @@ class Finding(Shape):
     about: Name | None = None
     category: Name | None = None
     score_ppm: Ppm | None = None
+    expected: Literal["ALLOW", "TEACH", "REFUSE"] | None = None
+    severity: Literal["low", "medium", "high", "critical"] | None = None
+    source: Literal["tool", "human", "gold"] | None = None
+    seed: Digest | None = None
 
 
 class Alert(Shape):
@@ -119,6 +133,13 @@ class Alert(Shape):
     severity: Literal["info", "warning", "critical"]
     about: Name | None = None
     value_ppm: Signed | None = None
+
+
+class Shadow(Judged):
+    """What a challenger of the guard would have decided about a request; nobody acted on it."""
+
+    about: Name
+    guard_digest: Digest
 
 
 class Head(Shape):
@@ -227,8 +248,9 @@ _SHAPES: Mapping[Kind, type[Shape]] = MappingProxyType(
     {
         Kind.genesis: Genesis, Kind.logs: Logs, Kind.policy: Policy, Kind.terms: Terms,
         Kind.lesson_pass: LessonPass, Kind.grant: Grant, Kind.revocation: Revocation, Kind.promotion: Promotion,
-        Kind.review: Review, Kind.appeal: Appeal, Kind.finding: Finding, Kind.alert: Alert, Kind.head: Head,
-        Kind.erase: Erase, Kind.epoch_ack: EpochAck, Kind.pack: Pack, Kind.prune: Prune, Kind.key: Key,
+        Kind.review: Review, Kind.appeal: Appeal, Kind.finding: Finding, Kind.alert: Alert,
+        Kind.shadow: Shadow, Kind.head: Head, Kind.erase: Erase, Kind.epoch_ack: EpochAck, Kind.pack: Pack,
+        Kind.prune: Prune, Kind.key: Key,
         Kind.access: Access, Kind.tick: Tick, Kind.request: Request, Kind.window: Window, Kind.answer: Answer,
         Kind.refusal: Shown, Kind.lesson: Shown, Kind.fault: Fault, Kind.interrupted: Interrupted,
         Kind.dataset: Dataset, Kind.run: Run, Kind.gate: Gate,

@@ -7,6 +7,7 @@
 create macro json_of(leaf) as decode(leaf);
 create macro field(leaf, name) as json_of(leaf) ->> ('$.fields.' || name);
 create macro share(ppm) as ppm::double / 1000000;
+create macro is_lease(leaf) as coalesce(field(leaf, 'decision') in ('claim', 'release'), false);
 create macro leaf_hash(leaf) as sha256('\x00'::blob || leaf);
 
 create view records as
@@ -86,7 +87,7 @@ with appeals as (
     select field(leaf, 'about') as about, min(ts) as ts from stored where kind = 'appeal' group by about
 ), decisions as (
     select field(leaf, 'about') as about, max_by(field(leaf, 'decision'), row(ts, idx)) as decision
-    from stored where kind = 'review' group by about
+    from stored where kind = 'review' and not is_lease(leaf) group by about
 )
 select
     r.origin, r.idx, r.ts, r.request_id, json_of(r.leaf) ->> '$.tenant' as tenant, r.subject,
@@ -140,28 +141,143 @@ with decided as (
     from stored where kind = 'review' and field(leaf, 'decision') in ('uphold', 'overturn')
     group by origin, about
 ), about as (
-    select *, field(leaf, 'about') as about from stored where kind in ('appeal', 'review')
+    select *, field(leaf, 'about') as about from stored where kind in ('appeal', 'review') and not is_lease(leaf)
 )
 select
     r.origin, r.idx, r.ts, r.kind, r.request_id, r.about,
     json_of(r.leaf) ->> '$.tenant' as tenant, r.subject, json_of(r.leaf) ->> '$.actor' as actor,
     field(r.leaf, 'decision') as decision,
     field(r.leaf, 'label') as label,
+    field(r.leaf, 'expected') as expected,
+    field(r.leaf, 'reviewer') as reviewer,
+    field(r.leaf, 'means') as means,
     r.kind = 'appeal' and coalesce(d.idx < r.idx, true) as open,
     text_of(r.leaf, r.content) as text
 from about r
 left join decided d on d.origin = r.origin and d.about = r.about;
 comment on view reviews is 'one row per appeal and per reviewer''s decision';
 
-create view alerts as
+create view findings as
 select
-    origin, idx, ts, json_of(leaf) ->> '$.actor' as actor,
-    field(leaf, 'rule') as rule,
-    field(leaf, 'severity') as severity,
+    origin, idx, ts, request_id, json_of(leaf) ->> '$.tenant' as tenant, subject, json_of(leaf) ->> '$.actor' as actor,
     field(leaf, 'about') as about,
-    share(field(leaf, 'value_ppm')) as value,
+    field(leaf, 'campaign') as campaign,
+    field(leaf, 'attack') as attack,
+    field(leaf, 'outcome') as outcome,
+    field(leaf, 'category') as category,
+    share(field(leaf, 'score_ppm')) as score,
+    field(leaf, 'expected') as expected,
+    field(leaf, 'severity') as severity,
+    coalesce(field(leaf, 'source'), 'tool') as source,
+    field(leaf, 'seed') as seed,
     text_of(leaf, content) as text
-from stored where kind = 'alert';
+from stored where kind = 'finding';
+comment on view findings is 'one row per attack that was tried or marked';
+
+create view shadows as
+select
+    s.origin, s.idx, s.ts, field(s.leaf, 'about') as about,
+    field(s.leaf, 'guard_digest') as guard_digest,
+    field(s.leaf, 'action') as action,
+    field(s.leaf, 'category') as category,
+    share(field(s.leaf, 'score_ppm')) as score,
+    field(r.leaf, 'action') as served
+from stored s
+left join stored r on r.kind = 'request' and r.request_id = field(s.leaf, 'about')
+where s.kind = 'shadow';
+comment on view shadows is 'one row per decision of a challenger that nobody acted on';
+
+-- Why something awaits a look. A random hundredth of what was allowed tells what the guard misses.
+create view flags as
+with judged as (
+    select
+        e.ts, e.request_id as about, field(e.leaf, 'action') as action, field(e.leaf, 'category') as category,
+        e.end_kind = 'answer' and e.finish_reason = 'content_filter' as cut
+    from ended e
+)
+select about, ts, 'flagged' as reason, 1 as weight from judged where action = 'REFUSE' or cut
+union all
+select about, ts, 'doubt', 2 from judged where action = 'TEACH' and category <> 'dual_use'
+union all
+select about, ts, 'random', 0 from judged where action = 'ALLOW' and substr(sha256(about), 1, 4) < '028f'
+union all
+select about, ts, 'disagreement', 3 from shadows where action <> served
+union all
+select coalesce(about, request_id), ts, 'finding', 4 from findings where outcome not in ('held', 'error')
+union all
+select field(leaf, 'about'), ts, 'appeal', 5 from stored where kind = 'appeal'
+union all
+select coalesce(field(leaf, 'about'), request_id), ts, 'alert', 6 from stored where kind = 'alert';
+
+create view review_queue as
+with items as (
+    select about, min(ts) as ts, max(ts) as stirred, max(weight) as priority, list_sort(list_distinct(list(reason))) as reasons
+    from flags group by about
+), turns as (
+    select
+        idx, ts, field(leaf, 'about') as about, field(leaf, 'decision') as decision, field(leaf, 'reviewer') as reviewer,
+        field(leaf, 'label') as label, field(leaf, 'expected') as expected,
+        make_timestamptz(field(leaf, 'until_us')::bigint) as until
+    from stored where kind = 'review'
+), labels as (
+    select about, count(*) as labels, count(distinct row(label, expected)) as opinions, list_sort(list(reviewer)) as labelled_by
+    from (
+        select about, reviewer, max_by(label, idx) as label, max_by(expected, idx) as expected
+        from turns where decision = 'label' group by about, reviewer
+    ) group by about
+), standing as (
+    select
+        about, max(idx) as last, max_by(decision, idx) = 'claim' and max_by(until, idx) > now() as held,
+        max_by(reviewer, idx) as reviewer, max_by(until, idx) as until,
+        max_by(decision, idx) filter (decision in ('uphold', 'overturn')) as decision,
+        max(ts) filter (decision in ('uphold', 'overturn')) as decided
+    from turns group by about
+)
+select
+    i.about, i.ts, i.ts + to_days(case i.priority when 6 then 1 when 5 then 3 when 4 then 7 else 14 end) as due,
+    i.reasons, i.priority, r.origin, r.idx, json_of(r.leaf) ->> '$.tenant' as tenant, r.subject,
+    -- of a finding these would tell a reviewer what its author expects
+    case when r.kind = 'request' then field(r.leaf, 'action') end as action,
+    case when r.kind = 'request' then field(r.leaf, 'category') end as category,
+    case when r.kind = 'request' then share(field(r.leaf, 'score_ppm')) end as score,
+    case
+        when s.decided is not null and not (list_has_any(i.reasons, ['alert', 'appeal']) and i.stirred > s.decided)
+            then 'decided'
+        when l.labels >= 2 and l.opinions = 1 then 'agreed'
+        when l.labels >= 2 then 'disputed'
+        when l.labels = 1 then 'labelled'
+        else 'open'
+    end as state,
+    coalesce(l.labels, 0) as labels,
+    coalesce(l.labelled_by, []) as labelled_by,
+    case when s.held then s.reviewer end as held_by,
+    case when s.held then s.until end as held_until,
+    coalesce(s.last, -1) as last,
+    s.decision
+from items i
+left join stored r on r.kind in ('request', 'finding', 'alert') and r.request_id = i.about
+left join labels l on l.about = i.about
+left join standing s on s.about = i.about;
+comment on view review_queue is 'one row per exchange, finding or alert that awaits or had a look, with where that stands';
+
+create view alerts as
+with decisions as (
+    select field(leaf, 'about') as about, max(ts) as ts
+    from stored where kind = 'review' and field(leaf, 'decision') in ('uphold', 'overturn') group by about
+)
+select
+    a.origin, a.idx, a.ts, a.request_id, json_of(a.leaf) ->> '$.actor' as actor,
+    field(a.leaf, 'rule') as rule,
+    field(a.leaf, 'severity') as severity,
+    field(a.leaf, 'about') as about,
+    share(field(a.leaf, 'value_ppm')) as value,
+    -- what was decided before says nothing about an alert that came again
+    coalesce(greatest(d.ts, n.ts) < a.ts, true) as open,
+    text_of(a.leaf, a.content) as text
+from stored a
+left join decisions d on d.about = a.request_id
+left join decisions n on n.about = field(a.leaf, 'about')
+where a.kind = 'alert';
 comment on view alerts is 'one row per rule that fired';
 
 create view lineage as

@@ -5,6 +5,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from audit import keys
+from audit import content, keys
 from audit.erasure import open_log
 from audit.erasure import settle as settle_erasures
 from audit.errors import AuditError, Unavailable
@@ -39,6 +40,7 @@ class AuditLog:
         pa.array([1])  # pyarrow imports pandas at its first conversion: better now than in the first answer
         self._commits = GroupCommit(open_log(root, name, keys.load(Path(keys_dir))), interval_ms / 1000)
         self._siblings = siblings or []
+        self._place = (root, Path(keys_dir))
         self._loops = [asyncio.ensure_future(each()) for each in (self._ticking, self._packing, self._pinning)]
 
     async def append(self, entries: list[Entry]) -> Results:
@@ -56,6 +58,12 @@ class AuditLog:
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         """Receipts of one request."""
         return await self._commits.run(lambda log: log.receipts(request_id))
+
+    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+        """Texts of one request of any log, opened off the event loop; the access record comes first."""
+        root, keys_dir = self._place
+        found = await asyncio.to_thread(content.open, root, keys_dir, request_id, reader=reader, reason=reason)
+        return [asdict(text) for text in found]
 
     async def head(self) -> dict[str, Any]:
         """Origin, size and root of this log, for the control log to pin."""
@@ -147,6 +155,10 @@ class LogHandle:
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         """See LogPort."""
         return list(await self._call("receipts", request_id))
+
+    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+        """See LogPort."""
+        return list(await self._call("texts", request_id, reader, reason))
 
     async def checkpoint(self) -> str:
         """See LogPort."""

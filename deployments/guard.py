@@ -1,7 +1,8 @@
-"""Guard: the trained encoder behind a handle. Rules and policy run in the Gateway; only this needs a replica."""
+"""Guard: trained encoders behind a handle. Rules and policy run in the Gateway; only these need a replica."""
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -11,40 +12,46 @@ from guards.scores import Scores
 
 @serve.deployment
 class Guard:
-    """Scores texts; stateless, so it may have any number of replicas."""
+    """Scores texts; stateless, so it may have any number of replicas. The shipped encoder is loaded at the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: str, *, shipped: bool = True) -> None:
         # here, so that the Gateway, which only calls us, does not load them
-        from deployments.encoder_queue import EncoderQueue
-        from guards.encoder import Encoder
+        from deployments.encoder_shelf import EncoderShelf
 
-        encoder = Encoder.load()
-        self._digest = encoder.digest
-        self._queue = EncoderQueue(encoder)
+        self._shelf = EncoderShelf(Path(shelf))
+        if shipped:
+            self._shelf.queue(self._shelf.shipped)
 
-    async def score(self, texts: list[str]) -> list[Scores]:
-        """One Scores per text; off the event loop, so that health checks are answered meanwhile."""
-        return await self._queue.score(texts)
+    async def score(self, texts: list[str], digest: str) -> list[Scores]:
+        """One Scores per text by the weights of this digest; off the event loop, so that health checks are answered.
+
+        Raises WeightsError where no such weights lie ready.
+        """
+        queue = self._shelf.ready(digest)
+        if queue is None:
+            queue = await asyncio.to_thread(self._shelf.queue, digest)
+        return await queue.score(texts)
 
     async def digest(self) -> str:
-        """Digest of the weights in use."""
-        return self._digest
+        """Digest of the shipped weights."""
+        return self._shelf.shipped
 
     async def check_health(self) -> None:
         """Serve replaces a replica that raises here."""
-        if not self._queue.alive:
-            raise RuntimeError("expected the encoder's thread to be at work, it has ended")
+        if not self._shelf.alive:
+            raise RuntimeError("expected the encoders' threads to be at work, one has ended")
 
 
 class RemoteScorer:
     """guards' `Scorer` over a Serve handle; errors pass through, and the guard turns them into a fault."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle, digest: str) -> None:
         self._handle = handle
+        self._digest = digest
 
     async def __call__(self, texts: Sequence[str]) -> list[Scores]:
         """Score on some replica; a caller that is cancelled takes its texts out of the replica's queue."""
-        response = self._handle.score.remote(list(texts))
+        response = self._handle.score.remote(list(texts), self._digest)
         try:
             scores: list[Scores] = await response
         except asyncio.CancelledError:

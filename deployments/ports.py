@@ -51,6 +51,10 @@ class LogPort(Protocol):
         """Receipts of one request's records, each with kind, seq and subject tag."""
         ...
 
+    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+        """The texts of one request in any log; that `reader` opened them, and why, is a record first."""
+        ...
+
     async def checkpoint(self) -> str:
         """The log's signed head (tlog-checkpoint), for whoever keeps heads outside."""
         ...

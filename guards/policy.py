@@ -31,6 +31,7 @@ class Category(BaseModel):
     answer_threshold: float = Field(gt=0, le=1)
     lesson: str | None = None
     unlocks: bool = True
+    high_risk: bool = False
     offer: str = Field(min_length=1)
 
     @model_validator(mode="after")

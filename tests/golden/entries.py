@@ -74,6 +74,8 @@ def control(about: str) -> list[Entry]:
         record(Kind.appeal, "bob", {"about": about}, "It was my own router: \u201cfritz\u201d \U0001f642"),
         record(Kind.review, "bob", {"about": about, "decision": "uphold"}, "No permission was named."),
         record(Kind.finding, "red", {"campaign": "c1", "attack": "base64", "outcome": "refused"}),
+        record(Kind.shadow, "", {"about": about, "guard_digest": GUARD, "action": "REFUSE", "category": "network",
+                                 "score_ppm": 910_000}),
         record(Kind.alert, "", {"rule": "refusals", "severity": "warning", "value_ppm": 250_000}),
         record(Kind.access, "eve", {"about": about, "records": 2}, "appeal"),
         record(Kind.dataset, "", {"name": "d1", "digest": DATA, "rows": 812, "sources": [source]}),

@@ -15,11 +15,14 @@ NAMED = {
 }  # fmt: skip
 
 
+def _doc(shape: type[Shape]) -> str:
+    return " ".join((inspect.getdoc(shape) or "").split())
+
+
 def kinds_table() -> str:
     """One row per kind: whether text goes with it, its fields, what it means."""
     rows = [
-        f"| `{kind}` | {_text(kind)} | `{_shape(shape)}` | {inspect.getdoc(shape)} |"
-        for kind, shape in shapes._SHAPES.items()
+        f"| `{kind}` | {_text(kind)} | `{_shape(shape)}` | {_doc(shape)} |" for kind, shape in shapes._SHAPES.items()
     ]
     return "\n".join(["| kind | text | fields | means |", "|---|---|---|---|", *rows])
 

@@ -63,7 +63,13 @@ def test_serve_yaml_sets_what_ray_leaves_open_for_every_deployment() -> None:
     assert config["http_options"]["host"] == "127.0.0.1"
     assert config["http_options"]["request_timeout_s"] > Settings().limits.deadline_s
     deployments = config["applications"][0]["deployments"]
-    assert {each["name"].split("-")[0] for each in deployments} == {"Gateway", "Guard", "Model", "AuditLog"}
+    assert {each["name"].split("-")[0] for each in deployments} == {
+        "Gateway",
+        "Guard",
+        "Challenger",
+        "Model",
+        "AuditLog",
+    }
     for each in deployments:
         assert {"max_ongoing_requests", "max_queued_requests", "health_check_period_s"} <= set(each), each["name"]
         assert "num_replicas" in each or "autoscaling_config" in each

@@ -4,23 +4,28 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.answer import Tutor
 from app.api import create_app
 from app.auth import Role, TokenKey
 from app.control import ControlView
+from app.desk import Desk
 from app.limits import Limiter
-from app.rulebook import Rulebook
+from app.rulebook import Rulebook, Weights
 from app.settings import Limits
+from app.shadow import Shadow
 from app.terms import Terms, load_lessons
-from audit import init, keys
+from audit import content, init, keys
 from audit.errors import AuditError, Unavailable
 from audit.log import Log
+from audit.query import Asker
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
 from deployments.chat import Turn
@@ -35,8 +40,9 @@ SAFE = Scores(0.0, 1.0, 0.0, 0.0, 0.0)
 class LocalLog:
     """LogPort over a real log in this process; `down` makes the next appends fail."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, root: Path, keys_dir: Path) -> None:
         self.log = log
+        self.place = (root, keys_dir)
         self.down = False
         self.delay_s = 0.0
 
@@ -64,8 +70,16 @@ class LocalLog:
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         return self.log.receipts(request_id)
 
+    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+        found = content.open(*self.place, request_id, reader=reader, reason=reason)
+        return [asdict(text) for text in found]
+
     async def checkpoint(self) -> str:
         return self.log.checkpoint()
+
+
+SHIPPED = "b" * 64
+"""Digest of the guard that this graph ships with."""
 
 
 def promotion(digest: str, name: str = "tiny") -> Entry:
@@ -139,21 +153,23 @@ class World:
         init.begin(home / "audit", home / "keys", "test", 1, [promotion("a" * 64)])
         material = keys.load(home / "keys")
         self.root, self.keys_dir = home / "audit", home / "keys"
-        self.control = LocalLog(Log.open(self.root / "control", material))
-        self.exchange = LocalLog(Log.open(self.root / "exchange-0", material))
+        self.control = LocalLog(Log.open(self.root / "control", material), self.root, self.keys_dir)
+        self.exchange = LocalLog(Log.open(self.root / "exchange-0", material), self.root, self.keys_dir)
         self.model, self.scorer = ScriptedModel(), ScriptedScorer()
         self.issuer = TokenKey.load(home / "keys")
         self.view = ControlView(self.control)
         self.counts: Counter[str] = Counter()
         terms = Terms.load()
         self.terms = terms
+        self.scorers = {SHIPPED: self.scorer}
+        weights = Weights(SHIPPED, lambda digest: self.scorers[digest], lambda digest: self.scorers[digest])
         self.tutor = Tutor(
             name="tiny",
-            digests=("b" * 64, terms.digest),
             keys=self.issuer,
             control=self.view,
             logs=[self.exchange],
-            rulebook=Rulebook(Policy.load(), self.scorer, limits.guard_timeout_s, self.view, ("b" * 64, terms.digest)),
+            rulebook=Rulebook(Policy.load(), weights, limits.guard_timeout_s, self.view, terms.digest),
+            shadow=Shadow(),
             model=self.model,
             chat=WordChat(),  # type: ignore[arg-type]
             terms=terms,
@@ -163,10 +179,14 @@ class World:
             strict=strict,
         )
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(create_app(self.tutor, self.counts), raise_app_exceptions=False),
+            transport=httpx.ASGITransport(self.app(), raise_app_exceptions=False),
             base_url="http://test",
             headers={"authorization": f"Bearer {self.key()}"},
         )
+
+    def app(self) -> FastAPI:
+        asker = Asker(self.root)
+        return create_app(self.tutor, self.counts, Desk(lambda sql: asker.ask(sql).to_pylist(), self.control))
 
     def key(self, subject: str = "ada", role: Role = Role.LEARNER, ttl_s: int = 600) -> str:
         return self.issuer.mint(subject, "school", role, ttl_s)[0]

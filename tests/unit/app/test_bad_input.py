@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.auth import Role
 from app.settings import Limits
 
 OK = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
@@ -107,3 +108,11 @@ async def test_over_the_rate_limit_is_429_with_retry_after(make_world) -> None:
     assert int(last.headers["retry-after"]) >= 1
     assert last.json()["error"]["type"] == "rate_limit_error"
     assert world.counts["rate_limit_exceeded"] == 3
+
+
+async def test_the_red_team_has_limits_of_its_own(make_world) -> None:
+    world = await make_world(Limits(requests_per_minute=4, redteam_requests_per_minute=2))
+    red = {"authorization": f"Bearer {world.key('ada', Role.REDTEAM)}"}  # the same name uses up nothing of the person's
+    statuses = [(await world.http.get("/v1/receipts/x", headers=red)).status_code for _ in range(3)]
+    assert statuses == [404, 404, 429]
+    assert (await world.ask()).status_code == 200

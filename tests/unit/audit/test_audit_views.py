@@ -157,8 +157,8 @@ def test_reviews_know_which_appeals_are_open(database):
 
 
 def test_alerts(database):
-    (row,) = rows(database, "select rule, severity, about, value, actor from alerts")
-    assert tuple(row.values()) == ("flood", "critical", "r2", 1.5, "operator")
+    (row,) = rows(database, "select rule, severity, about, value, actor, open from alerts")
+    assert tuple(row.values()) == ("flood", "critical", "r2", 1.5, "operator", False)
 
 
 def test_lineage_leads_from_a_model_to_its_sources(database):

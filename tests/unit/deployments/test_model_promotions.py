@@ -44,7 +44,11 @@ class Replica:
 
     def __post_init__(self) -> None:
         init.begin(self.home / "audit", self.home / "keys", "test", 1, [])
-        self.log = LocalLog(Log.open(self.home / "audit" / "control", keys.load(self.home / "keys")))
+        self.log = LocalLog(
+            Log.open(self.home / "audit" / "control", keys.load(self.home / "keys")),
+            self.home / "audit",
+            self.home / "keys",
+        )
         self.engine = TransformersEngine.load(self.base.path)
         self.served = self.another()
 

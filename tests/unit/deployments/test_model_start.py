@@ -52,7 +52,7 @@ async def promote(home: Path, name: str, adapter: str | None = None) -> str:
 
 
 async def start(home: Path, name: str = "tiny") -> Any:
-    log = LocalLog(Log.open(home / "audit" / "control", keys.load(home / "keys")))
+    log = LocalLog(Log.open(home / "audit" / "control", keys.load(home / "keys")), home / "audit", home / "keys")
     replica = Model.func_or_class.__new__(Model.func_or_class)
     await replica.__init__(str(home / "models"), name, Handle(log), str(home / "audit"))
     replica._loop.cancel()

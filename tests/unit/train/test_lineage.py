@@ -19,7 +19,6 @@ import uvicorn
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from app.api import create_app
 from app.auth import Role
 from app.settings import Limits
 from audit import verify
@@ -257,7 +256,7 @@ def served(home: Path) -> Iterator[tuple[World, str]]:
     """The product's HTTP application over a real log, on a port of its own."""
     world = World(home, Limits())
     asyncio.run(world.view.refresh())
-    config = uvicorn.Config(create_app(world.tutor, world.counts), port=0, log_level="error")
+    config = uvicorn.Config(world.app(), port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

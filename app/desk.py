@@ -1,0 +1,167 @@
+"""The review desk: what awaits a reviewer, and the records that claim, label and decide it. The queue is a view.
+
+Two reviewers never hold one item: a claim is a record with `if_last`, so of two at once the log takes one. A lease that
+nobody gives back ends by itself. Two reviewers label without seeing each other's label; who decides a dispute is a
+third. Nobody judges an exchange of their own.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from uuid_utils import uuid7
+
+from app.agreement import agreement
+from app.auth import Principal
+from app.errors import BadRequest, Fault, NotAllowed, NotFound, Taken
+from audit.errors import BadEntry, NotLast
+from audit.receipt import Receipt
+from audit.record import Entry, Kind
+from deployments.ports import LogPort, ServiceUnavailable
+
+LEASE_S = 900
+STATES = ("open", "labelled", "agreed", "disputed", "decided")
+MOST_ITEMS = 200
+_ID = re.compile(r"[0-9A-Za-z._:-]{1,200}")
+_COLUMNS = (
+    "about, ts, due, reasons, priority, tenant, subject, action, category, score, state, labels, labelled_by, held_by, "
+    "held_until, last, decision"
+)
+
+Ask = Callable[[str], Sequence[Mapping[str, Any]]]
+"""Rows of one SELECT over the log's views; blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the view `review_queue`."""
+
+    about: str
+    ts: datetime
+    due: datetime
+    reasons: Sequence[str]
+    priority: int
+    tenant: str | None
+    subject: str | None
+    action: str | None
+    category: str | None
+    score: float | None
+    state: str
+    labels: int
+    labelled_by: Sequence[str]
+    held_by: str | None
+    held_until: datetime | None
+    last: int
+    decision: str | None
+
+    def describe(self, tag: str) -> dict[str, Any]:
+        """What a reviewer is shown before they labelled: nothing of what others think."""
+        held = self.held_until.isoformat() if self.held_until and self.held_by == tag else None
+        return {
+            "about": self.about, "since": self.ts.isoformat(), "due": self.due.isoformat(),
+            "overdue": self.due < datetime.now(UTC), "reasons": list(self.reasons),
+            "priority": self.priority, "action": self.action, "category": self.category, "score": self.score,
+            "state": self.state, "labels": self.labels, "held_until": held,
+        }  # fmt: skip
+
+
+class Desk:
+    """The queue of one root, and what reviewers do with it."""
+
+    def __init__(self, ask: Ask, control: LogPort) -> None:
+        self._ask = ask
+        self._control = control
+
+    async def items(self, tag: str, states: Sequence[str], limit: int) -> list[Item]:
+        """What this reviewer may take up, the most urgent and then the oldest first."""
+        if wrong := [state for state in states if state not in STATES]:
+            raise BadRequest(f"expected states of {', '.join(STATES)}, came {wrong[0][:40]!r}", param="state")
+        named = ", ".join(f"'{state}'" for state in states)
+        return await self._rows(
+            f"where state in ({named}) and subject is distinct from '{tag}' "
+            f"and not list_contains(labelled_by, '{tag}') and (held_by is null or held_by = '{tag}') "
+            f"order by priority desc, ts limit {min(limit, MOST_ITEMS)}"
+        )
+
+    async def item(self, about: str) -> Item:
+        """One item; raises NotFound."""
+        rows = await self._rows(f"where about = '{about}'") if _ID.fullmatch(about) else []
+        if not rows:
+            raise NotFound("expected the id of something that awaits review")
+        return rows[0]
+
+    async def claim(self, who: Principal, tag: str, about: str) -> Receipt:
+        """A lease of LEASE_S. Raises Taken when somebody else has it, NotAllowed for this reviewer's own exchange."""
+        item = await self.item(about)
+        self._require_stranger(item, tag)
+        if item.held_by not in (None, tag):
+            raise Taken("somebody else is at this item; take another", code="item_taken")
+        until = int(datetime.now(UTC).timestamp() + LEASE_S) * 1_000_000
+        return await self._append(who, tag, item, {"decision": "claim", "until_us": until})
+
+    async def release(self, who: Principal, tag: str, about: str) -> Receipt:
+        """Give a lease back."""
+        return await self._append(who, tag, await self.held(tag, about), {"decision": "release"})
+
+    async def label(self, who: Principal, tag: str, about: str, said: Mapping[str, Any], note: str | None) -> Receipt:
+        """What it was, and what should have happened; needs the lease, and ends it."""
+        item = await self.held(tag, about)
+        if tag in item.labelled_by:
+            raise NotAllowed("you have labelled this; a second label is somebody else's", code="already_labelled")
+        return await self._append(who, tag, item, {"decision": "label", **said}, note)
+
+    async def decide(self, who: Principal, tag: str, about: str, said: Mapping[str, Any], note: str | None) -> Receipt:
+        """Uphold or overturn what was done; a dispute is decided by somebody who has not labelled it."""
+        item = await self.held(tag, about)
+        if item.state not in ("agreed", "disputed"):
+            raise NotAllowed(f"expected two labels before a decision, found {item.labels}", code="labels_lacking")
+        if item.state == "disputed" and tag in item.labelled_by:
+            raise NotAllowed("a dispute is decided by somebody who has not labelled it", code="own_label")
+        return await self._append(who, tag, item, dict(said), note)
+
+    async def agreement(self) -> dict[str, Any]:
+        """See app.agreement."""
+        labels = "select about, reviewer, label from reviews where decision = 'label' order by idx"
+        gold = "select request_id, category from findings where source = 'gold'"
+        said, known = await asyncio.to_thread(lambda: (self._ask(labels), self._ask(gold)))
+        return agreement(said, {row["request_id"]: row["category"] for row in known})
+
+    async def held(self, tag: str, about: str) -> Item:
+        """The item, while this reviewer holds its lease; raises Taken."""
+        item = await self.item(about)
+        self._require_stranger(item, tag)
+        if item.held_by != tag:
+            raise Taken("claim the item first: you do not hold its lease", code="not_held")
+        return item
+
+    @staticmethod
+    def _require_stranger(item: Item, tag: str) -> None:
+        if item.subject == tag:
+            raise NotAllowed("nobody reviews an exchange of their own", code="own_exchange")
+
+    async def _append(
+        self, who: Principal, tag: str, item: Item, fields: dict[str, Any], note: str | None = None
+    ) -> Receipt:
+        """A note is kept under the key of whom it is about; where that is nobody, under the reviewer's own."""
+        about = {"about": item.about, "reviewer": tag} | fields
+        subject, whose = ("", item.subject) if item.subject else (who.subject, None)
+        tenant = (item.tenant or "") if item.subject else who.tenant
+        entry = Entry(
+            Kind.review, str(uuid7()), 0, tenant, subject, about, note, "reviewer",
+            (f"review/{item.about}", item.last), whose,
+        )  # fmt: skip
+        try:
+            return (await asyncio.shield(self._control.append([entry])))[0]
+        except NotLast as error:
+            raise Taken("somebody else was quicker; look again", code="item_taken") from error
+        except BadEntry as error:  # erased since the queue was read
+            raise NotFound("whom this is about has been erased") from error
+        except ServiceUnavailable as error:
+            raise Fault("the log does not answer", code="log_unavailable") from error
+
+    async def _rows(self, rest: str) -> list[Item]:
+        rows = await asyncio.to_thread(self._ask, f"select {_COLUMNS} from review_queue {rest}")  # noqa: S608 checked above
+        return [Item(**row) for row in rows]

@@ -1,0 +1,119 @@
+"""Routes of the review desk: the queue, one item with its text, and what a reviewer does with it."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.answer import Tutor
+from app.auth import Principal, Role
+from app.desk import LEASE_S, Desk
+from app.errors import BadRequest, Fault, NotAllowed
+from app.incoming import plain_headers, read_body
+from app.labels import Expected, Label, Means
+from app.wire import parse_model
+from audit.receipt import Receipt
+from deployments.ports import ServiceUnavailable
+
+_REVIEWERS = (Role.REVIEWER, Role.ADMIN)
+
+
+class Labelled(BaseModel):
+    """Body of POST /v1/review/{about}/label."""
+
+    model_config = ConfigDict(extra="forbid")
+    label: Label
+    expected: Expected
+    note: str | None = Field(None, min_length=1, max_length=10_000)
+    means: Means = "human"
+
+
+class Decided(Labelled):
+    """Body of POST /v1/review/{about}/decide."""
+
+    decision: Literal["uphold", "overturn"]
+
+
+class Looked(BaseModel):
+    """Body of POST /v1/review/{about}/text: why the text is opened, which the log keeps."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field("review", min_length=1, max_length=1000)
+
+
+def routes(tutor: Tutor, desk: Desk) -> APIRouter:
+    """All of them, over one desk."""
+    router = APIRouter(prefix="/v1/review")
+    _reading(router, tutor, desk)
+    _deciding(router, tutor, desk)
+    return router
+
+
+def _reading(router: APIRouter, tutor: Tutor, desk: Desk) -> None:
+    @router.get("", summary="What awaits a look, the most urgent first")
+    async def queue(request: Request, state: str = "open,labelled,disputed,agreed", limit: int = 50) -> dict[str, Any]:
+        _, tag, _ = await _reviewer(tutor, request)
+        if limit < 1:
+            raise BadRequest(f"expected a limit of at least 1, came {limit}", param="limit")
+        found = await desk.items(tag, state.split(","), limit)
+        return {"items": [item.describe(tag) for item in found]}
+
+    @router.get("/agreement", summary="How far reviewers agree, with each other and with the gold items")
+    async def agreed(request: Request) -> dict[str, Any]:
+        await _reviewer(tutor, request, (*_REVIEWERS, Role.AUDITOR))
+        return await desk.agreement()
+
+    @router.get("/{about}", summary="One item and where it stands")
+    async def item(about: str, request: Request) -> dict[str, Any]:
+        _, tag, _ = await _reviewer(tutor, request)
+        return (await desk.item(about)).describe(tag)
+
+    @router.post("/{about}/text", summary="Its texts, for who holds the lease; that is a record")
+    async def text(about: str, request: Request) -> dict[str, Any]:
+        who, tag, body = await _reviewer(tutor, request)
+        reason = parse_model(Looked, body or b"{}").reason
+        await desk.held(tag, about)
+        try:
+            return {"about": about, "records": await tutor.control.log.texts(about, who.subject, reason)}
+        except ServiceUnavailable as error:
+            raise Fault("the log does not answer", code="log_unavailable") from error
+
+
+def _deciding(router: APIRouter, tutor: Tutor, desk: Desk) -> None:
+    @router.post("/{about}/claim", summary="Hold the item for a quarter of an hour")
+    async def claim(about: str, request: Request) -> dict[str, Any]:
+        who, tag, _ = await _reviewer(tutor, request)
+        return _told(await desk.claim(who, tag, about)) | {"lease_s": LEASE_S}
+
+    @router.post("/{about}/release", summary="Give it back")
+    async def release(about: str, request: Request) -> dict[str, Any]:
+        who, tag, _ = await _reviewer(tutor, request)
+        return _told(await desk.release(who, tag, about))
+
+    @router.post("/{about}/label", summary="Say what it was and what should have happened")
+    async def label(about: str, request: Request) -> dict[str, Any]:
+        who, tag, body = await _reviewer(tutor, request)
+        said = parse_model(Labelled, body)
+        return _told(await desk.label(who, tag, about, said.model_dump(exclude={"note"}), said.note))
+
+    @router.post("/{about}/decide", summary="Uphold or overturn, after two labels")
+    async def decide(about: str, request: Request) -> dict[str, Any]:
+        who, tag, body = await _reviewer(tutor, request)
+        said = parse_model(Decided, body)
+        return _told(await desk.decide(who, tag, about, said.model_dump(exclude={"note"}), said.note))
+
+
+async def _reviewer(
+    tutor: Tutor, request: Request, roles: tuple[Role, ...] = _REVIEWERS
+) -> tuple[Principal, str, bytes]:
+    """Who asks, their pseudonym, and the body; raises NotAllowed for other roles."""
+    who = tutor.identify(plain_headers(request))
+    tutor.limiter.check(who)
+    if who.role not in roles:
+        raise NotAllowed(f"the role {who.role} does not review", code="role_not_allowed")
+    body = await read_body(request, tutor.limits.body_bytes)
+    return who, await tutor.control.tag(who.tenant, who.subject), body
+
+
+def _told(receipt: Receipt) -> dict[str, Any]:
+    return {"request_id": receipt.request_id, "receipt": receipt.proof}
