@@ -29,19 +29,24 @@ from audit.errors import AuditError
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is deployed: Serve's file, what must be there before, and who mints the key that is printed."""
+    """What is deployed: Serve's file, what must be there before, who mints the key that is printed and the monitor's.
+
+    Without a key for it no monitor is started.
+    """
 
     config: Path
     prepare: Callable[[Settings, deploy.Say], None]
     key: Callable[[Settings, str], str]
+    monitor_key: Callable[[Settings, str], str] | None = None
 
 
 def tutor() -> Graph:
     """The tutor itself."""
     from app.founding import prepare
     from app.keys import demo_key
+    from app.watch import monitor_key
 
-    return Graph(doctor.ROOT / "deployments" / "serve.yaml", prepare, demo_key)
+    return Graph(doctor.ROOT / "deployments" / "serve.yaml", prepare, demo_key, monitor_key)
 
 
 def main(arguments: Sequence[str] | None = None, graph: Callable[[], Graph] = tutor) -> int:
@@ -111,17 +116,28 @@ def serve(settings: Settings, run: Run, graph: Graph) -> None:
         deploy.wait_until_ready(ray, url, say)
         lines = where(settings, ray, url, graph.key(settings, url))
         write_run_env(settings, lines | ray.client_environment())
+        check = _watch(settings, run, graph, url)
         say(f"ready after {time.monotonic() - began:.0f} s; Ctrl-C stops everything")
         print("\n".join(f"{name}={value}" for name, value in lines.items()), flush=True)
         print(curl(settings, url, lines["PRECEPTOR_API_KEY"]), flush=True)
         while True:
             ray.check()
+            check()
             time.sleep(0.5)
     except KeyboardInterrupt:
         ignore_signals()
         complain("stopping: letting what streams finish")
         deploy.undeploy(ray)
         raise
+
+
+def _watch(settings: Settings, run: Run, graph: Graph, url: str) -> Callable[[], None]:
+    """What keeps the monitor running, called now and then."""
+    if graph.monitor_key is None:
+        return lambda: None
+    from app.watch import Watch
+
+    return Watch(settings, url, run, graph.monitor_key(settings, url), complain).check
 
 
 def address(settings: Settings) -> str:
