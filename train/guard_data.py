@@ -1,7 +1,7 @@
 """The guard's rows: public prompt sets, sentences written for it, questions made from feeds; split, and disguised.
 
 Near-duplicates stand on one side of the split, and whatever resembles a held-out row leaves the training rows. All
-draws come from one seeded generator, so the same folder gives the same rows.
+draws come from one seeded generator, so the same folder gives the same rows. What decisions taught may be added.
 """
 
 import hashlib
@@ -9,13 +9,15 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from guards import normalize
 from train import guard_duplicates, guard_feeds, guard_joined, guard_mutations, guard_sources
 from train.guard_rows import EDUCATIONAL, HARMFUL, NAMES, OTHER_HARM, UNKNOWN, Row
 from train.guard_voices import Voices
+from train.learning import contamination
 
 SETS = Path(__file__).parent / "guard_sets"
 # Every second language of the translated set, by the alphabet: what the measure of unseen languages leaves out.
@@ -25,10 +27,14 @@ _WINDOW_WORDS = 90  # about what one window of the encoder holds
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """All rows by their side. removed: training rows per source that resembled a held-out row."""
+    """All rows by their side. removed: training rows per source that resembled a held-out row.
+
+    feedback: what the contamination check said of the rows that decisions taught; empty where none were asked for.
+    """
 
     rows: tuple[Row, ...]
     removed: dict[str, int]
+    feedback: dict[str, Any] = field(default_factory=dict)
 
     def of(self, *names: str) -> list[Row]:
         """Rows of these sides."""
@@ -91,8 +97,12 @@ def _cut(row: Row, rng: random.Random) -> Row:
     return replace(row, text=" ".join(words[start : start + _WINDOW_WORDS]))
 
 
-def split(folder: Path, left_out: str | None = None, seed: int = 7) -> Split:
-    """All rows. left_out names a group of sources whose rows all become test rows, or "languages"."""
+def split(folder: Path, left_out: str | None = None, seed: int = 7, feedback: Path | None = None) -> Split:
+    """All rows. left_out names a group of sources whose rows all become test rows, or "languages".
+
+    feedback: a folder that `train.feedback` filled; its rows join the training rows, and none of these touches what is
+    held out. Raises DatasetError, KnowledgeError for one that cannot be used.
+    """
     rng = random.Random(seed)  # noqa: S311 reproducible, not secret
     feeds = guard_feeds.read(folder / "knowledge", rng)
     voices = Voices(feeds, rng)
@@ -108,12 +118,14 @@ def split(folder: Path, left_out: str | None = None, seed: int = 7) -> Split:
     every = [*_placed(distinct, sketches), *voices.rows(), *_passages(feeds, voices, rng)]
     held_out = [row for row in every if row.split != "train"]
     train = [row for row in every if row.split == "train"]
+    checked = contamination.join(train, feedback, folder) if feedback else None
+    train = checked.rows if checked else train
     train += [*_composed(train, rng), *guard_joined.joined(train, rng)]
     bad = guard_duplicates.leaked([row.text for row in train], (row.text for row in held_out), sketches)
     removed = Counter(train[i].source for i in bad)
     clean = [_as_trained(row, rng) for i, row in enumerate(train) if i not in bad]
     rng.shuffle(clean)
-    return Split((*clean, *held_out), dict(removed))
+    return Split((*clean, *held_out), dict(removed), checked.told() if checked else {})
 
 
 def _as_trained(row: Row, rng: random.Random) -> Row:

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--models", type=Path, default=Path("var/models"), metavar="DIR", help="where weights lie")
     options.add_argument("--adapter", type=Path, required=True, metavar="DIR", help="the adapter to start from")
     options.add_argument("--teaching", required=True, metavar="URI", help="a teaching set that train.pairs made")
+    options.add_argument("--feedback", type=Path, metavar="DIR", help="what train.feedback made: pairs of decisions")
     options.add_argument("--out", required=True, metavar="URI", help="storage of runs: a folder or a URI")
     options.add_argument("--name", required=True, metavar="RUN", help="the same name goes on with the same run")
     options.add_argument("--num-workers", type=int, default=1, metavar="N", help="Ray workers; 0 runs here")
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = lineage.log_client(options.log, options.token_file) if options.log is not None else None
         wanted = preparing.Wanted(
             options.model, options.models, options.adapter, options.teaching, options.out, options.name,
-            settings_of(options), options.num_workers, options.use_gpu,
+            settings_of(options), options.num_workers, options.use_gpu, options.feedback,
         )  # fmt: skip
         prepared = preparing.prepare(wanted, lambda told: print(told, flush=True))
     except (TrainError, OSError) as error:

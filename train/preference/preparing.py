@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.chat import ChatFormat
 from train.errors import ModelError, RunError
+from train.learning import folder, preferences
 from train.lora.base import Base
 from train.lora.dataset import TeachingSet, read
 from train.lora.preparing import of_split, open_base, require_adapter, require_device, require_room
@@ -36,6 +37,7 @@ class Wanted:
     settings: Settings
     workers: int = 0
     use_gpu: bool = False
+    feedback: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,12 @@ def prepare(wanted: Wanted, say: Say) -> Prepared:
         join_cluster(wanted.workers, worker_resources(use_gpu=wanted.use_gpu))
     found = read(wanted.teaching)
     origin = {"base": base.digest, "start_adapter": start, "dataset": found.digest, "settings": settings.digest}
+    if wanted.feedback:
+        told = folder.require_unchanged(wanted.feedback, [preferences.NAME])
+        origin["feedback"] = told["files"][preferences.NAME]["sha256"]
     place = f"{absolute(wanted.out)}/{wanted.name}"
-    earlier = _earlier(place, wanted.name, origin)
-    told = earlier or _make(wanted, base, found, origin, place, say)
-    return Prepared(wanted, base, start, found.digest, told)
+    made = _earlier(place, wanted.name, origin) or _make(wanted, base, found, origin, place, say)
+    return Prepared(wanted, base, start, found.digest, made)
 
 
 def absolute(uri: str) -> str:
@@ -128,7 +132,7 @@ def _make(
     told: dict[str, Any] = {"format": 1, "method": settings.method, "beta": settings.beta, "origin": origin}
     told |= {"asked": len(chosen["refuse"][: settings.sampled]), "too_long": {}, "sides": {}}
     for split, rows, own in (("train", chosen, sampled), ("dev", held, {})):
-        built = build(rows, bank, own)
+        built = [*build(rows, bank, own), *(_decided(wanted.feedback) if split == "train" else ())]
         fit = fitting(built, chat, plan.length)
         even = balanced(fit)
         told["too_long"][split], told["sides"][split] = len(built) - len(fit), counts(even)
@@ -138,6 +142,12 @@ def _make(
     pairs_file.write(place, made)
     put_json(place, PREFERENCES, told)
     return told
+
+
+def _decided(feedback: Path | None) -> list[Pair]:
+    """The pairs out of reviewers' decisions; raises DatasetError."""
+    found = folder.read(feedback, preferences.NAME, preferences.Preference) if feedback else []
+    return [one.pair for one in found]
 
 
 def _chat(base: Base) -> ChatFormat:

@@ -1,0 +1,1 @@
+"""What decisions teach: rows for the guard, preferences, gaps in the lessons, and the regression set; from the log."""
