@@ -14,12 +14,12 @@ LINKS = $(addprefix --find-links ,$(shell $(BIN)/python -m pip config list | sed
 LOCK = $(BIN)/uv pip compile --quiet --system-certs --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
 	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url $(LINKS) $(UPGRADE)
 
-.PHONY: run test prove lint lock bench clean python environment tools debian
+.PHONY: run test prove lint lock bench loop attackers clean python environment tools debian
 
 run: environment
 	@exec $(BIN)/python -m app.run --with-parent
 
-test: debian tools
+test: debian tools attackers
 	@$(MAKE) lint
 	$(ALONE) $(BIN)/python -m pytest
 
@@ -45,6 +45,14 @@ bench: debian tools
 	$(BIN)/python -m tests.bench.guard
 	$(BIN)/python -m tests.bench.training
 
+# One turn of attack, review, learning and gate, on a tutor of its own under var/loop; goes on where it stopped.
+loop: environment attackers
+	@exec $(BIN)/python -m train.loop
+
+# garak and PyRIT, each in an environment of its own under var/attackers, from its own lock.
+attackers: python
+	@$(PYTHON) requirements/attackers.py var/attackers
+
 # Keeps what is pinned; `make lock UPGRADE=--upgrade` takes the newest that fits.
 lock: tools
 	@cd requirements
@@ -52,6 +60,9 @@ lock: tools
 	$$uv preceptor.in --override overrides.txt --override cpu-torch.txt --output-file cpu.txt
 	$$uv preceptor.in gpu.in --override overrides.txt --output-file cuda.txt
 	$$uv dev.in --no-emit-package torch --override overrides.txt --override cpu-torch.txt --output-file dev.txt
+	$$uv pyrit.in --output-file pyrit.txt
+	$$uv garak.in --override garak-overrides.txt --output-file garak.txt
+	$$uv attackers-build.in --output-file attackers-build.txt
 
 # The log, the keys and the models under var/ are not build products: clean never touches them.
 clean:
