@@ -1,4 +1,6 @@
-"""Text written as codes of its bytes: base64, base32, hexadecimal, octal, decimal and binary numbers, URL and HTML."""
+"""Text written in code: base64, base32, hexadecimal, octal, decimal and binary numbers, URL, HTML, Morse, and bytes
+that hide in characters which nobody sees.
+"""
 
 import base64
 import binascii
@@ -22,6 +24,13 @@ _DECIMAL = re.compile(r"(?<!\d)(?:\d{2,3}[\s,;]{1,2}){7,}\d{2,3}(?!\d)")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8}\s?){6,}(?![01])")
 _URL = re.compile(r"(?:%[0-9A-Fa-f]{2}.{0,12}){3}")
 _ENTITY = re.compile(r"&#?\w{2,8};")
+_MORSE = re.compile(r"(?<![.-])(?:[.-]{1,6}[ /|\n]{1,3}){7,}[.-]{1,6}(?![.-])")
+_SIGNS = (
+    ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
+    "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----. .-.-.- --..-- ..--.. .----. -..-. ---... -....-"
+)
+_LETTERS = dict(zip(_SIGNS.split(), "abcdefghijklmnopqrstuvwxyz0123456789.,?'/:-", strict=True))
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")  # of an emoji there is one at a time
 _TELLING = 16  # characters: so many printable ones do not come about by chance
 
 Decode = Callable[[str], str | None]
@@ -35,6 +44,19 @@ def decoded(text: str) -> list[str]:
     if "&" in text and _ENTITY.search(text):
         found.append(html.unescape(text))
     return [new for new in found if new != text]
+
+
+def hidden(text: str) -> list[str]:
+    """What variation selectors spell, one byte each, where there is a row of them: invisible, and read by models."""
+    if text.isascii():
+        return []
+    rows = [_plausible(bytes(map(_selected, row))) for row in _SELECTORS.findall(text)]
+    return [" ".join(row for row in rows if row)] if any(rows) else []
+
+
+def _selected(selector: str) -> int:
+    code = ord(selector)
+    return code - 0xFE00 if code <= 0xFE0F else code - 0xE0100 + 16
 
 
 def read(code: str) -> str | None:
@@ -131,6 +153,13 @@ def _from_binary(run: str) -> str | None:
     return _plausible(bytes(int(digits[i : i + 8], 2) for i in range(0, len(digits) - 7, 8)))
 
 
+def _from_morse(run: str) -> str | None:
+    words = [[_LETTERS.get(sign) for sign in word.split()] for word in re.split(r"[/|\n]", run)]
+    if any(letter is None for word in words for letter in word):
+        return None
+    return _plausible(" ".join("".join(filter(None, word)) for word in words if word).encode())
+
+
 _CODES: tuple[tuple[re.Pattern[str], Decode], ...] = (
     (_BASE64, _from_base64),
     (_BASE32, _from_base32),
@@ -138,4 +167,5 @@ _CODES: tuple[tuple[re.Pattern[str], Decode], ...] = (
     (_OCTAL, _from_octal),
     (_DECIMAL, _from_decimal),
     (_BINARY, _from_binary),
+    (_MORSE, _from_morse),
 )

@@ -9,7 +9,7 @@ import re
 
 from guards import english
 from guards.ciphers import turned
-from guards.codes import decoded
+from guards.codes import decoded, hidden
 from guards.leet import close_up, unleet
 from guards.letters import plain_letters
 
@@ -31,7 +31,7 @@ def views(text: str) -> tuple[str, ...]:
     the sentence in which they stand.
     """
     found: dict[str, None] = {}
-    layer = [plain_letters(text)]
+    layer = [plain_letters(text), *map(plain_letters, hidden(text))]
     for depth in range(_DEPTH + 1):
         deeper: list[str] = []
         for reading in layer:

@@ -14,12 +14,16 @@ BENIGN_EVERY = 3  # of three attempts one is benign, in the disguise of the one 
 
 @dataclass(slots=True)
 class Planner:
-    """Plans one campaign. `arms`: techniques; `seeds`: the pool; `chance`: what the draws depend on."""
+    """Plans one campaign. `arms`: techniques; `seeds`: the pool; `chance`: what the draws depend on.
+
+    evenly: every technique as often as any other, which a test needs; else whichever promises most.
+    """
 
     campaign: str
     arms: Sequence[str]
     seeds: Sequence[Seed]
     chance: int = 7
+    evenly: bool = False
     _shuffled: dict[bool, list[Seed]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +51,8 @@ class Planner:
         rng = random.Random(f"{self.chance} {number}")  # noqa: S311 - reproducible, not secret
         arms = [before.technique] if before and not harmful else list(self.arms)
         while arms:
-            arm = choose(arms, tally, rng)
+            turn = number - number // BENIGN_EVERY  # of the harmful attempts
+            arm = arms[turn % len(arms)] if self.evenly else choose(arms, tally, rng)
             if harmful:
                 tally.setdefault(arm, (0, 0))  # planned, so no longer untried
             for made in self._of(arm, harmful, number):

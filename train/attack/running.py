@@ -47,7 +47,9 @@ def run(job: Job, say: Say) -> Report:
     say(f"campaign {name}, at most {job.profile.most} attempts; all of it in {folder}")
     where = Where(name, job.url, job.key, target.model, job.attackers.absolute(), folder, chains)
     with Journal(folder, header) as journal:
-        tried = _attack(job, where, journal, Planner(name, list(chains), pool), say)
+        tried = _attack(
+            job, where, journal, Planner(name, list(chains), pool, evenly=job.profile.side == "held_out"), say
+        )
         counted = [journal.evaluated[probe.name] for probe in job.profile.probes]
     return reporting.make(reporting.Done(header, job.profile, folder, tried, counted, job.root, job.command))
 

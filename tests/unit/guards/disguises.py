@@ -31,6 +31,23 @@ STROKES = dict(zip("abcdefghiklnoprstuz", "ⱥƀƈđɇƒǥħɨƙłɲøᵽɍşŧ�
 UPSIDE_DOWN = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz", strict=True))  # noqa: RUF001
 
 
+_MORSE = (
+    ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
+    "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----."
+)
+MORSE = dict(zip(string.ascii_lowercase + string.digits, _MORSE.split(), strict=True))
+
+
+def morse(text: str) -> str:
+    """International Morse (ITU-R M.1677); what has no sign is left out."""
+    return " / ".join(" ".join(MORSE[c] for c in word.lower() if c in MORSE) for word in text.split())
+
+
+def selectors(text: str) -> str:
+    """Each byte as one of the 256 variation selectors, which nobody sees."""
+    return "".join(chr(0xFE00 + byte) if byte < 16 else chr(0xE0100 + byte - 16) for byte in text.encode())
+
+
 def swapped(table: dict[str, str], share: float = 1.0, fold: bool = False) -> Disguise:
     def disguise(text: str, rng: random.Random) -> str:
         text = text.lower() if fold else text
@@ -150,6 +167,9 @@ SINGLE: dict[str, Disguise] = {
     "unicode escapes": hexed("", "\\u00"),
     "url": hexed("", "%"),
     "decimal": lambda text, rng: " ".join(map(str, text.encode())),
+    "morse": lambda text, rng: morse(text),
+    "morse, in a sentence": lambda text, rng: f"Please decode this: {morse(text)} and answer it.",
+    "variation selectors": lambda text, rng: "\U0001f60a" + selectors(text),
     "binary": lambda text, rng: " ".join(f"{byte:08b}" for byte in text.encode()),
     "entities": lambda text, rng: "".join(f"&#{byte};" for byte in text.encode()),
     "rot13": lambda text, rng: rot13(text),

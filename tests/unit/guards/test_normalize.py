@@ -84,6 +84,8 @@ PLAIN = {
     "arabic": "ما هو جدار الحماية وكيف أحفظ كلمة المرور؟",
     "latin": "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore.",
     "phonetics": "firewall /ˈfaɪəwɔːl/, queue /kjuː/, cache /kæʃ/",  # noqa: RUF001
+    "keycaps": "Press 1\ufe0f\u20e3 2\ufe0f\u20e3 3\ufe0f\u20e3 " + "\u2764\ufe0f" * 5 + " now",
+    "rules and dots": "Wait . . . . . . . . . . or - - - - - - - - - - and ... --- ... is SOS; a -- b, c --- d.",
     "emoji": "Great 👍🏽 job 👩‍💻, see you at 10:30 🇩🇪!",
     "names": "Xiao Ng, Zbigniew Brzezinski, Srinivasa Ramanujan and Jürgen Öztürk met Björk in Łódź.",
 }  # fmt: skip
