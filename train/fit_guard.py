@@ -56,8 +56,10 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
     from train import guard_card, guard_data, guard_loop
 
     plan = guard_loop.Plan(epochs=config["epochs"])
-    if rate := config.get("rate") or (plan.rate / 5 if config.get("start") else 0.0):
-        plan = replace(plan, rate=rate)
+    if config.get("start"):  # what it knows is not to be unlearnt, and only settled weights are worth a look
+        plan = replace(plan, rate=plan.rate / 5, looks=1)
+    if config.get("rate"):
+        plan = replace(plan, rate=config["rate"])
     torch.manual_seed(plan.seed)
     feedback = config.get("feedback")
     parts = guard_data.split(Path(config["data"]), config["left_out"], feedback=Path(feedback) if feedback else None)

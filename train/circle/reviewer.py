@@ -29,20 +29,23 @@ class Reviewer:
     key: str = field(repr=False)
 
     def label_all(self, truths: Mapping[str, Truth]) -> int:
-        """Label every item of the queue whose truth is known; how many. Raises OSError where no tutor answers."""
-        done = 0
-        for item in self._call("GET", "?state=open,labelled&limit=200")["items"]:
-            truth = truths.get(item["about"])
-            if truth is not None and self._label(item["about"], truth):
-                done += 1
-        return done
+        """Label every item whose truth is known and that still wants a label; how many. Raises OSError."""
+        return sum(self._label(about, truth) for about, truth in truths.items())
 
     def _label(self, about: str, truth: Truth) -> bool:
+        """Whether it was labelled; not where somebody else has it, or this reviewer has had it."""
         said = {"label": truth.label, "expected": truth.expected, "means": "scripted"}
+        if not self._done(about, "claim", {}):
+            return False
+        if self._done(about, "label", said):
+            return True
+        self._done(about, "release", {})
+        return False
+
+    def _done(self, about: str, what: str, body: dict[str, Any]) -> bool:
         try:
-            self._call("POST", f"/{about}/claim", {})
-            self._call("POST", f"/{about}/label", said)
-        except urllib.error.HTTPError as refusal:  # somebody else has it, or it was this reviewer's own
+            self._call("POST", f"/{about}/{what}", body)
+        except urllib.error.HTTPError as refusal:
             refusal.close()
             return False
         return True
