@@ -102,7 +102,7 @@ class Turn:
 
     def _challenge(self) -> None:
         self.tutor.run(
-            "train.challenge", "--challenger", str(self.home / "challenger"), "--data", str(self.data), "--most", "40",
+            "train.challenge", "--challenger", str(self.home / "challenger"), "--data", str(self.data), "--most", "200",
             "--disguised", str(campaign(self.home / "before") / DISGUISED),
             "--regression", str(self.home / "feedback" / "regression.jsonl"), "--out", str(self.home / "challenge"),
             allowed=(0, 1),

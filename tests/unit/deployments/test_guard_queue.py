@@ -201,17 +201,17 @@ async def test_a_remote_caller_that_is_cancelled_cancels_its_call():
         def __init__(self):
             self.score, self.remote, self.asked, self.response = self, self._remote, [], Response()
 
-        def _remote(self, texts):
-            self.asked.append(texts)
+        def _remote(self, texts, digest):
+            self.asked.append((texts, digest))
             return self.response
 
     handle = Handle()
-    task = asyncio.create_task(RemoteScorer(handle)(("a", "b")))
+    task = asyncio.create_task(RemoteScorer(handle, "d" * 64)(("a", "b")))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert handle.asked == [["a", "b"]]
+    assert handle.asked == [(["a", "b"], "d" * 64)]
     assert handle.response.cancelled
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app import control
 from app.auth import Role
 from guards.encoder import card_digest
 from tests.unit.app.conftest import World
@@ -42,7 +43,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    monkeypatch.setattr(control, "STALE_AFTER_S", 600.0)  # nobody follows this log, and a guard's graph takes a while
     with served(tmp_path / "server") as (world, url):
         (tmp_path / "token").write_text(world.key("root", Role.ADMIN))
         log = ["--log", url, "--token-file", str(tmp_path / "token"), "--root", str(world.root)]
