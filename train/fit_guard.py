@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--rows", type=int, default=0, help="a trial on this many rows (0: all)")
     options.add_argument("--start", type=Path, metavar="DIR", help="weights to go on from, such as guards/weights")
     options.add_argument(
-        "--rate", type=float, default=0.0, help="peak learning rate; 0: the plan's, a fifth with --start"
+        "--rate", type=float, default=0.0, help="peak learning rate; 0: the plan's, a tenth with --start"
     )
     options.add_argument("--feedback", type=Path, metavar="DIR", help="what train.feedback made")
     options.add_argument("--leave-out", metavar="GROUP", help="a group of sources to leave out, or languages")
@@ -57,7 +57,7 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
 
     plan = guard_loop.Plan(epochs=config["epochs"])
     if config.get("start"):  # what it knows is not to be unlearnt, and only settled weights are worth a look
-        plan = replace(plan, rate=plan.rate / 5, looks=1)
+        plan = replace(plan, rate=plan.rate / 10, looks=1)
     if config.get("rate"):
         plan = replace(plan, rate=config["rate"])
     torch.manual_seed(plan.seed)
