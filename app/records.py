@@ -39,7 +39,7 @@ ALLOWED_KINDS: dict[Role, frozenset[Kind]] = {
             Kind.finding,
         }
     ),
-    Role.REVIEWER: frozenset({Kind.review}),
+    # a reviewer's records are made by the desk alone, which knows who may say what
     Role.REDTEAM: frozenset({Kind.finding}),
 }
 
@@ -196,6 +196,9 @@ def _require_kind(raw: Any, role: Role) -> None:
     kind = raw.get("kind") if isinstance(raw, dict) else None
     if kind not in ALLOWED_KINDS.get(role, frozenset()):
         raise NotAllowed(f"the role {role} may not append records of this kind", code="kind_not_allowed")
+    fields = raw.get("fields")
+    if role is Role.REDTEAM and isinstance(fields, dict) and fields.get("source") not in (None, "tool"):
+        raise NotAllowed("a person marks findings at /v1/findings; gold ones are an admin's", code="kind_not_allowed")
 
 
 async def _outcome(tutor: Tutor, raw: Any, role: Role) -> dict[str, Any]:

@@ -49,3 +49,21 @@ async def test_only_a_turn_of_ones_own_is_marked(world, asked) -> None:
         answer = await world.http.post("/v1/findings", json=MARK | {"request_id": request_id}, headers=who)
         assert answer.status_code == status, answer.text
     assert "finding" not in {leaf["kind"] for leaf in world.control.log.tail(0)}
+
+
+async def test_the_records_door_is_no_way_past_the_desk(world, asked) -> None:
+    """Neither a review without a lease, nor a finding that looks like a person's or like gold."""
+    about, headers = asked
+    finding = {"campaign": "c", "attack": "a", "outcome": "marked", "about": about}
+    review = {"about": about, "decision": "uphold", "reviewer": "a" * 64}
+    reviewer = {"authorization": f"Bearer {world.key('rev-a', Role.REVIEWER)}"}
+    for who, kind, fields, status in (
+        (reviewer, "review", review, 403),
+        (headers, "finding", finding | {"source": "gold"}, 403),
+        (headers, "finding", finding | {"source": "human"}, 403),
+        (headers, "finding", finding | {"source": "tool"}, 200),
+    ):
+        record = {"kind": kind, "request_id": "r", "seq": 0, "tenant": "", "subject": "", "fields": fields}
+        answer = await world.http.post("/v1/audit/records", json={"records": [record]}, headers=who)
+        assert answer.status_code == status, answer.text
+    assert [leaf["kind"] for leaf in world.control.log.tail(0)].count("finding") == 1
