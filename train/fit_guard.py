@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
     options.add_argument("--epochs", type=int, default=4)
-    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows (0: all)")
+    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows, what only looks dangerous first (0: all)")
     options.add_argument("--start", type=Path, metavar="DIR", help="weights to go on from, such as guards/weights")
     options.add_argument(
         "--rate", type=float, default=0.0, help="peak learning rate; 0: the plan's, a tenth with --start"
@@ -84,9 +84,17 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
 
 
 def _rows(every: "list[Row]", most: int) -> "list[Row]":
-    """All rows, or for a trial what decisions taught and so many of the others."""
+    """All rows, or for a trial so many beside what decisions taught: what only looks dangerous first.
+
+    Who learns new disguises unlearns first what harmless texts look most like them; chance alone would keep a few.
+    """
+    from train.guard_sources import SCARY
+
+    if not most:
+        return every
     taught = [row for row in every if row.source.startswith("feedback/")]
-    return every if not most else taught + [row for row in every if not row.source.startswith("feedback/")][:most]
+    known = [row for row in every if not row.source.startswith("feedback/")]
+    return taught + sorted(known, key=lambda row: row.source not in SCARY)[:most]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
