@@ -9,12 +9,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 TERMS = ROOT / "docs" / "policy" / "terms.md"
+ETHICS = ROOT / "docs" / "policy" / "ethical-use.md"
 LESSONS = ROOT / "app" / "lessons"
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Terms of use; `digest` is the SHA-256 of the whole file, hex."""
+    """Terms of use, or the Ethical Use Statement; `digest` is the SHA-256 of the whole file, hex."""
 
     version: str
     digest: str
@@ -22,7 +23,7 @@ class Terms:
 
     @classmethod
     def load(cls, path: Path = TERMS) -> "Terms":
-        """Read the terms."""
+        """Read them; raises OSError, ValueError for a file without its head."""
         head, text = _split(path)
         return cls(str(head["version"]), hashlib.sha256(path.read_bytes()).hexdigest(), text)
 

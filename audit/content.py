@@ -38,11 +38,16 @@ class Text:
     text: str | None
 
 
-def open(root: str | Path, keys_dir: Path, request_id: str, *, reader: str, reason: str) -> list[Text]:  # noqa: A001 - its name in the contract
-    """The texts of a request's records, in order; empty if none are found. Recorded first. AuditError."""
+def open(  # noqa: A001 - its name in the contract
+    root: str | Path, keys_dir: Path, request_id: str, *, reader: str, reason: str, tenant: str | None = None
+) -> list[Text]:
+    """The texts of a request's records, in order; empty if none are found. Recorded first. AuditError.
+
+    With a tenant, those of its records alone: others may append under an id that they know.
+    """
     material = keys.load(keys_dir)
     logs = [open_log(root, name, material) for name in log_names(open_store(root))]
-    found = [(log, one) for log in logs for one in _records(log, request_id)]
+    found = [(log, one) for log in logs for one in _records(log, request_id) if tenant in (None, one.leaf["tenant"])]
     if found:
         record_access(root, keys_dir, reader=reader, reason=reason, about=request_id, records=len(found))
     return [_text(one, material.subjects) for _, one in found]

@@ -11,6 +11,7 @@ class Kind(StrEnum):
     genesis = "genesis"
     logs = "logs"
     policy = "policy"
+    signoff = "signoff"
     terms = "terms"
     lesson_pass = "pass"  # noqa: S105 - a lesson's
     grant = "grant"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from audit.errors import BadEntry
 from audit.exchange import Answer, Fault, Interrupted, Judged, Request, Shown, Window
@@ -45,6 +45,19 @@ class Policy(Shape):
     terms_digest: Digest
 
 
+class Signoff(Shape):
+    """Whoever holds the sign-off key approves policy, terms and ethics statement; only its signature makes it count.
+
+    `signature` is Ed25519 in base 64 over the three digests, `signer` the id of the key.
+    """
+
+    policy_digest: Digest
+    terms_digest: Digest
+    ethics_digest: Digest
+    signer: Name
+    signature: Name
+
+
 class Terms(Shape):
     """The subject accepts these terms."""
 
@@ -70,9 +83,17 @@ class Grant(Shape):
 
 
 class Revocation(Shape):
-    """A key is void."""
+    """The key `jti` is void, or every key of the subject that was issued before `before_us`; exactly one of the two."""
 
-    jti: Name
+    jti: Name | None = None
+    before_us: Count | None = None
+    issuer: Name | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if (self.jti is None) == (self.before_us is None):
+            raise ValueError("expected either jti or before_us")
+        return self
 
 
 class Promotion(Shape):
@@ -246,14 +267,13 @@ class Gate(Shape):
 
 _SHAPES: Mapping[Kind, type[Shape]] = MappingProxyType(
     {
-        Kind.genesis: Genesis, Kind.logs: Logs, Kind.policy: Policy, Kind.terms: Terms,
+        Kind.genesis: Genesis, Kind.logs: Logs, Kind.policy: Policy, Kind.signoff: Signoff, Kind.terms: Terms,
         Kind.lesson_pass: LessonPass, Kind.grant: Grant, Kind.revocation: Revocation, Kind.promotion: Promotion,
         Kind.review: Review, Kind.appeal: Appeal, Kind.finding: Finding, Kind.alert: Alert,
         Kind.shadow: Shadow, Kind.head: Head, Kind.erase: Erase, Kind.epoch_ack: EpochAck, Kind.pack: Pack,
-        Kind.prune: Prune, Kind.key: Key,
-        Kind.access: Access, Kind.tick: Tick, Kind.request: Request, Kind.window: Window, Kind.answer: Answer,
-        Kind.refusal: Shown, Kind.lesson: Shown, Kind.fault: Fault, Kind.interrupted: Interrupted,
-        Kind.dataset: Dataset, Kind.run: Run, Kind.gate: Gate,
+        Kind.prune: Prune, Kind.key: Key, Kind.access: Access, Kind.tick: Tick, Kind.request: Request,
+        Kind.window: Window, Kind.answer: Answer, Kind.refusal: Shown, Kind.lesson: Shown, Kind.fault: Fault,
+        Kind.interrupted: Interrupted, Kind.dataset: Dataset, Kind.run: Run, Kind.gate: Gate,
     }
 )  # fmt: skip
 

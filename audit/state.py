@@ -25,7 +25,8 @@ def state_key(leaf: Mapping[str, Any]) -> str | None:
     if kind == Kind.promotion:
         return f"promotion/{fields['name']}"
     if kind in (Kind.grant, Kind.revocation):
-        return f"grant/{fields['jti']}"
+        jti = fields.get("jti")
+        return f"grant/{jti}" if jti else None  # keys revoked by subject: a later moment only adds to it
     if kind in (Kind.erase, Kind.epoch_ack):
         return f"{kind}/{fields['subject']}"
     return str(kind) if kind in KEYED else None

@@ -232,6 +232,11 @@ with items as (
         max_by(decision, idx) filter (decision in ('uphold', 'overturn')) as decision,
         max(ts) filter (decision in ('uphold', 'overturn')) as decided
     from turns group by about
+), told as (
+    -- whoever may append a finding chooses its id: where an exchange has that id, the exchange is the item
+    select * from stored
+    where kind in ('request', 'finding', 'alert') and request_id in (select about from items)
+    qualify row_number() over (partition by request_id order by kind <> 'request', idx) = 1
 )
 select
     i.about, i.ts, i.ts + to_days(case i.priority when 6 then 1 when 5 then 3 when 4 then 7 else 14 end) as due,
@@ -255,7 +260,7 @@ select
     coalesce(s.last, -1) as last,
     s.decision
 from items i
-left join stored r on r.kind in ('request', 'finding', 'alert') and r.request_id = i.about
+left join told r on r.request_id = i.about
 left join labels l on l.about = i.about
 left join standing s on s.about = i.about;
 comment on view review_queue is 'one row per exchange, finding or alert that awaits or had a look, with where that stands';

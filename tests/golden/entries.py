@@ -60,8 +60,8 @@ def faulty(number: int, who: str, question: str) -> list[Entry]:
 def control(about: str) -> list[Entry]:
     """One record of every kind that the control log takes from callers."""
 
-    def record(kind: Kind, who: str, fields: dict[str, Any], text: str | None = None) -> Entry:
-        return Entry(kind, f"golden-{kind}", 0, "school" if who else "", who, fields, text, actor="operator")
+    def record(kind: Kind, who: str, fields: dict[str, Any], text: str | None = None, name: str = "") -> Entry:
+        return Entry(kind, f"golden-{name or kind}", 0, "school" if who else "", who, fields, text, actor="operator")
 
     source = {"name": "handbook", "digest": DATA, "licence": "CC0-1.0"}
     metrics = {"loss_ppm": 1_930_000, "delta_ppm": -12}
@@ -71,6 +71,10 @@ def control(about: str) -> list[Entry]:
         record(Kind.lesson_pass, "bob", {"category": "network", "lesson": "scope", "policy_digest": POLICY,
                                          "expires_us": 1_800_000_000_000_000}, "Only my own machines."),
         record(Kind.revocation, "", {"jti": "key-0"}),
+        record(Kind.revocation, "bob", {"before_us": 1_767_225_000_000_000, "issuer": "preceptor"},
+               name="revocation-of-all"),
+        record(Kind.signoff, "", {"policy_digest": POLICY, "terms_digest": TERMS, "ethics_digest": DATA,
+                                  "signer": "0123456789abcdef", "signature": "c2lnbmVk"}),
         record(Kind.appeal, "bob", {"about": about}, "It was my own router: \u201cfritz\u201d \U0001f642"),
         record(Kind.review, "bob", {"about": about, "decision": "uphold"}, "No permission was named."),
         record(Kind.finding, "red", {"campaign": "c1", "attack": "base64", "outcome": "refused"}),

@@ -69,6 +69,9 @@ def parse_leaf(data: bytes) -> dict[str, Any]:
         raise Fault("leaf: not JSON") from None
     need(_has_shape(leaf, LEAF) and leaf["kind"] in KINDS, "leaf: keys or kind")
     need(_has_shape(leaf["fields"], KINDS[leaf["kind"]]), f"{leaf['kind']}: fields")
+    if leaf["kind"] == "revocation":
+        given = [leaf["fields"].get(name) is not None for name in ("jti", "before_us")]
+        need(given.count(True) == 1, "revocation: fields")
     return leaf
 
 

@@ -77,6 +77,8 @@ def _control() -> Iterator[Timed]:
     rules = {name: DIGESTS[name] for name in ("policy_digest", "guard_digest", "terms_digest")}
     accepted = {"terms_digest": DIGESTS["terms_digest"], "version": "1"}
     source = {"name": "cve", "digest": "c" * 64, "licence": "CC0-1.0"}
+    approved = {name: rules[name] for name in ("policy_digest", "terms_digest")}
+    signed = approved | {"ethics_digest": "3" * 64, "signer": "5" * 16, "signature": "c2lnbmVk"}
     gate = {
         "name": "safety",
         "candidate": ADAPTER,
@@ -91,6 +93,7 @@ def _control() -> Iterator[Timed]:
     told: list[tuple[float, Kind, str, dict[str, Any], str, str | None]] = [
         (-9, Kind.policy, "p0", rules | {"policy_digest": "0" * 64}, "", None),
         (-8, Kind.policy, "p1", rules, "", None),
+        (-8, Kind.signoff, "so1", signed, "", None),
         (-7, Kind.promotion, "m1", PROMOTED, "", None),
         (-6, Kind.grant, "g1", {"jti": "k1", "role": "learner", "expires_us": 1}, "ada", None),
         (-5, Kind.terms, "t1", accepted, "ada", None),

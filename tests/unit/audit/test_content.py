@@ -14,6 +14,7 @@ from audit.record import Entry, Kind
 from audit.upkeep import pack_all
 
 EVERYWHERE = pytest.mark.parametrize("world", ["local", "s3"], indirect=True)
+FINDING = {"campaign": "c", "attack": "direct", "outcome": "passed"}
 
 
 def opened(world, request_id: str, **more: str) -> list[Text]:
@@ -38,6 +39,19 @@ def test_text_is_opened_and_that_is_on_record(world):
     assert reason == Text("access", 0, "appeal 7")
     assert [leaf["fields"]["about"] for leaf in accesses(world)] == ["r1", access["request_id"]]
     assert world.verify()[0] == 0
+
+
+def test_for_a_tenant_only_what_is_its_own_is_opened_and_counted(world):
+    about = str(uuid7())
+    world.open().append([world.request(about, "ours")])
+    theirs = Entry(Kind.finding, about, 1, "elsewhere", "mallory", FINDING, "a note")
+    world.open("control").append([theirs])
+    assert [text.text for text in opened(world, about, tenant=world.request("x").tenant)] == ["ours"]
+    assert [text.text for text in opened(world, about, tenant="elsewhere")] == ["a note"]
+    assert [text.text for text in opened(world, about)] == ["a note", "ours"]
+    assert [access["fields"]["records"] for access in accesses(world)] == [1, 1, 2]
+    assert opened(world, about, tenant="nobody's") == []
+    assert len(accesses(world)) == 3  # nothing was opened, so nothing is on record
 
 
 @EVERYWHERE

@@ -177,6 +177,18 @@ def test_rules_nobody_put_in_force_a_model_nobody_promoted_and_a_silent_writer(s
     assert "stale_checkpoint" not in alerts
 
 
+def test_where_policies_are_signed_off_one_that_no_signoff_names_is_found(scene):
+    rules = {"policy_digest": "p" * 64, "terms_digest": "t" * 64}
+    scene.say(Kind.policy, "rules", rules | {"guard_digest": "g" * 64})
+    scene.ask("ada", **rules)
+    assert "unsigned_policy" not in found(scene)  # nobody signs here
+    signed = rules | {"ethics_digest": "e" * 64, "signer": "0" * 16, "signature": "c2lnbmVk"}
+    scene.say(Kind.signoff, "other-terms", signed | {"terms_digest": "u" * 64})
+    assert [alert.about for alert in found(scene)["unsigned_policy"]] == ["p" * 64]
+    scene.say(Kind.signoff, "signed", signed)
+    assert "unsigned_policy" not in found(scene)
+
+
 def test_a_silent_writer_is_found_though_nothing_can_be_recorded(scene, monkeypatch):
     rule = next(rule for rule in read_rules(SHIPPED) if rule.name == "stale_checkpoint")
     late = rule.model_copy(update={"sql": rule.sql.replace("now()", "(now() + interval 4 minute)")})

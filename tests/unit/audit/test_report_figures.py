@@ -190,6 +190,7 @@ def test_change_log(make):
     earlier = make("change_log", start="2039-12-31", end="2040-01-01")
     assert [row["role"] for row in rows(earlier, "Access given and taken")] == ["learner"]
     assert len(rows(earlier, "Policies, guards and terms")) == 2
+    assert [row["signer"] for row in rows(earlier, "Sign-offs of policy and terms")] == ["5" * 16]
 
 
 def test_human_oversight(make, world):
