@@ -3,6 +3,8 @@
 import os
 import secrets
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from app.errors import NotAuthenticated
 
 ISSUER = "preceptor"
+OPERATOR = "preceptor"
+"""Tenant of whoever runs the installation: the only one that sees and rules more than itself."""
+
+GOLD = "gold"
+"""Tenant of what is made for every reviewer to see: nobody's own."""
+
 KEY_FILE = "token.key"
+MAX_TOKEN_CHARS = 8192
+SEPARATOR = "|"
 
 
 class Role(StrEnum):
@@ -29,13 +39,37 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: identity and role as our issuer states them."""
+    """Who asks: identity as an issuer proves it, tenant and role as we state them. `issued` counts for revocation;
+    without it every revocation of the subject holds. Seconds since 1970."""
 
     subject: str
     tenant: str
     role: Role
     jti: str
     expires: int
+    issuer: str = ISSUER
+    issued: int = 0
+
+    def sees(self, tenant: str | None) -> bool:
+        """Whether records of this tenant may be this principal's business at all; the operator's sees every one."""
+        return self.tenant in (OPERATOR, tenant)
+
+
+def scoped(issuer: str, subject: str) -> str:
+    """A foreign issuer's subject as Preceptor knows it: the same name from two issuers is two persons."""
+    return f"{issuer}{SEPARATOR}{subject}"
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Whatever is wrong with a token raises NotAuthenticated, and never says what exactly."""
+    try:
+        yield
+    except jwt.ExpiredSignatureError as error:
+        raise NotAuthenticated("this key has expired; ask for a new one", code="expired_api_key") from error
+    # a deeply nested header is a RecursionError, an infinite `exp` an OverflowError
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise NotAuthenticated("expected a valid key in `Authorization: Bearer`; this one is not") from error
 
 
 class TokenKey:
@@ -72,20 +106,24 @@ class TokenKey:
         """A new key and the principal it names."""
         if not subject or not tenant:
             raise ValueError("expected a subject and a tenant, came an empty name")
+        if SEPARATOR in subject:
+            raise ValueError(f"subject: expected no {SEPARATOR!r}, which sets foreign subjects apart; came {subject!r}")
+        if tenant == GOLD:
+            raise ValueError(f"tenant: expected another than {GOLD!r}, whose records every reviewer sees")
         now = int(time.time())
-        who = Principal(subject, tenant, role, secrets.token_hex(8), now + ttl_s)
+        who = Principal(subject, tenant, role, secrets.token_hex(8), now + ttl_s, issued=now)
         claims = {"iss": ISSUER, "sub": subject, "tenant": tenant, "role": role.value, "jti": who.jti}
         return jwt.encode(claims | {"iat": now, "exp": who.expires}, self._private, algorithm="EdDSA"), who
 
     def read(self, token: str) -> Principal:
         """The principal of a key; raises NotAuthenticated for anything but a valid, unexpired key of ours."""
-        try:
+        with refusing():
             claims = jwt.decode(
                 token,
                 self._public,
                 algorithms=["EdDSA"],
                 issuer=ISSUER,
-                options={"require": ["iss", "sub", "exp", "jti", "tenant", "role"]},
+                options={"require": ["iss", "sub", "exp", "iat", "jti", "tenant", "role"]},
             )
             return Principal(
                 str(claims["sub"]),
@@ -93,17 +131,16 @@ class TokenKey:
                 Role(claims["role"]),
                 str(claims["jti"]),
                 int(claims["exp"]),
+                issued=int(claims["iat"]),
             )
-        except jwt.ExpiredSignatureError as error:
-            raise NotAuthenticated("this key has expired; ask for a new one", code="expired_api_key") from error
-        except (jwt.PyJWTError, ValueError) as error:
-            raise NotAuthenticated("expected a valid key in `Authorization: Bearer`; this one is not") from error
 
 
-def bearer(headers: dict[str, str]) -> str:
+def bearer(headers: Mapping[str, str]) -> str:
     """The key out of `Authorization: Bearer` or Azure's `api-key` header; raises NotAuthenticated without one."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     token = value.strip() if scheme.lower() == "bearer" else headers.get("api-key", "").strip()
     if not token:
         raise NotAuthenticated("expected a key in `Authorization: Bearer`, came none")
+    if len(token) > MAX_TOKEN_CHARS:
+        raise NotAuthenticated(f"expected a key of at most {MAX_TOKEN_CHARS} characters, came {len(token)}")
     return token

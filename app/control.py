@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import Fault
+from app.revocations import Revocations
 from app.rollout import GUARD, Rollout
+from app.signoff import Signoffs
 from deployments.ports import LogPort, ServiceUnavailable
 
 STALE_AFTER_S = 10.0
@@ -21,14 +23,17 @@ class ControlState:
 
     accepted: dict[str, set[str]] = field(default_factory=dict)
     passes: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
-    revoked: set[str] = field(default_factory=set)
+    revoked: Revocations = field(default_factory=Revocations)
     promoted: dict[str, str] = field(default_factory=dict)
     policy: dict[str, str] = field(default_factory=dict)
     rollout: Rollout = field(default_factory=Rollout)
+    signoffs: Signoffs = field(default_factory=Signoffs)
 
     def apply(self, leaf: dict[str, Any]) -> None:
         """Take one record in; kinds that say nothing about the present are passed over."""
         tag, fields = leaf["subject"], leaf["fields"]
+        self.revoked.apply(leaf)
+        self.signoffs.apply(leaf)
         match leaf["kind"]:
             case "terms":
                 self.accepted.setdefault(tag, set()).add(fields["terms_digest"])
@@ -37,8 +42,6 @@ class ControlState:
                     fields["policy_digest"],
                     fields["expires_us"],
                 )
-            case "revocation":
-                self.revoked.add(fields["jti"])
             case "erase":
                 self.accepted.pop(fields["subject"], None)
                 self.passes.pop(fields["subject"], None)
@@ -51,18 +54,24 @@ class ControlState:
             case "promotion":
                 self.promoted[fields["name"]] = fields["model_digest"]
 
+    def is_revoked(self, tag: str, jti: str, issued_us: int) -> bool:
+        """Whether this key of the subject was revoked, by its id or with all that are as old."""
+        return self.revoked.holds(tag, jti, issued_us)
+
 
 class ControlView:
     """Tails the control log; refuses to answer from a view older than 10 s."""
 
-    def __init__(self, log: LogPort, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log: LogPort, clock: Callable[[], float] = time.monotonic, signoffs: Signoffs | None = None
+    ) -> None:
         self.log = log
         self._clock = clock
         self._next = 0
         self._seen_at = float("-inf")
         self._lock = asyncio.Lock()
         self._tags: dict[tuple[str, str], str] = {}
-        self.state = ControlState()
+        self.state = ControlState(signoffs=signoffs or Signoffs())
 
     async def refresh(self) -> None:
         """Read what is new; raises ServiceUnavailable."""
@@ -93,7 +102,12 @@ class ControlView:
     @property
     def fresh(self) -> bool:
         """Whether decisions may rest on this view."""
-        return self._clock() - self._seen_at <= STALE_AFTER_S
+        return self.age_s <= STALE_AFTER_S
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the log was last read to its end."""
+        return self._clock() - self._seen_at
 
     async def tag(self, tenant: str, subject: str) -> str:
         """The subject's pseudonym in the control log."""
