@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.proofs.faults import faults
 from tests.proofs.flips import flips
+from tests.proofs.fuzz import fuzz
+from tests.proofs.idle import idle
 from tests.proofs.lives import lives
 from tests.proofs.writers import writers
 from tests.serve.conftest import ROOT, Running, start, stop
@@ -108,8 +110,11 @@ NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {
     "flips": flips,
     "faults": faults,
     "lives": lives,
+    "fuzz": fuzz,
+    "idle": idle,
 }
-FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000, "lives": 1000}  # faults: all there are
+FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000, "lives": 1000,
+        "fuzz": 20_000, "idle": 10_000}  # fmt: skip  # faults: all there are
 
 
 def _processor() -> str:

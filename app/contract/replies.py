@@ -1,0 +1,171 @@
+"""What comes back from asking, as JSON Schema tells it. Documentation only: the routes answer with plain dictionaries,
+and tests hold each answer against these shapes."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Reply(BaseModel):
+    """A shape without other fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Verdict(Reply):
+    """What the guard found; `category` is null where nothing was found."""
+
+    category: str | None
+    score: float
+
+
+class Named(Reply):
+    """Which model answers."""
+
+    name: str
+    digest: Digest
+
+
+class Ruled(Reply):
+    """By which policy."""
+
+    version: str
+    digest: Digest
+
+
+class LessonReply(Reply):
+    """A lesson; `pass_url` is null where nothing is to pass."""
+
+    id: str
+    title: str
+    text: str
+    questions: list[str]
+    pass_url: str | None
+
+
+class Appealing(Reply):
+    """How to appeal."""
+
+    method: Literal["POST"]
+    url: str
+    body: dict[str, str]
+
+
+class Reason(Reply):
+    """Why something is refused, and the ways on."""
+
+    clause: str
+    offer: str
+    appeal: Appealing
+
+
+class Preceptor(Reply):
+    """The decision and its receipt (tlog-proof text); rides on every answer and every refusal of the guard."""
+
+    request_id: str
+    action: Literal["ALLOW", "TEACH", "REFUSE", "REDACT"]
+    verdict: Verdict | None
+    receipt: str | None
+    lesson: LessonReply | None
+    sources: list[str]
+    model: Named
+    policy: Ruled
+    refusal: Reason | None = None
+    cause: Literal["fault"] | None = None
+
+
+class FaultCause(Reply):
+    """Stands where something of ours failed before there was a decision."""
+
+    cause: Literal["fault"]
+
+
+class ErrorBody(Reply):
+    """As OpenAI clients read it."""
+
+    message: str
+    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
+    param: str | None
+    code: str
+    preceptor: Preceptor | FaultCause | None = None
+
+
+class Error(Reply):
+    """Every refusal; `detail` repeats the message."""
+
+    error: ErrorBody
+    detail: str
+
+
+class Said(Reply):
+    """The answer."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class Choice(Reply):
+    """There is one."""
+
+    index: Literal[0]
+    message: Said
+    logprobs: None
+    finish_reason: Literal["stop", "length", "content_filter"]
+
+
+class Usage(Reply):
+    """Tokens."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
+
+
+class Completion(Reply):
+    """A chat.completion of OpenAI's, with `preceptor`."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+    preceptor: Preceptor
+
+
+class Model(Reply):
+    """A model that may be asked."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    digest: Digest
+
+
+class Models(Reply):
+    """All of them."""
+
+    object: Literal["list"]
+    data: list[Model]
+
+
+class Health(Reply):
+    """The Gateway runs."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Reply):
+    """`problem` says why questions fail although the Gateway is ready; in production an unsigned policy is one."""
+
+    status: Literal["ready", "degraded"]
+    problem: str | None = None
+    model: str
+    digest: Digest
+    policy: Digest
+    policy_signed: bool

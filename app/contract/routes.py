@@ -1,0 +1,77 @@
+"""The routes as one table: who may use them, what they take, what they answer, and each status they can give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from starlette.routing import compile_path
+
+from app.auth import Role
+from app.contract import recorded, replies
+from app.contract.bodies import Records
+from app.findings import Finding
+from app.records import AcceptTerms, Appeal, PassLesson
+from app.reviews import Decided, Labelled, Looked
+from app.wire import ChatRequest
+
+EVERYBODY = tuple(Role)
+REVIEWERS = (Role.REVIEWER, Role.ADMIN)
+FINDERS = (Role.REDTEAM, Role.ADMIN)
+
+OPEN = (503,)  # any route but /healthz may be refused by a full Gateway
+KEYED = (400, 401, 429, 431, 503)
+READ = (*KEYED, 408, 413)
+"""Routes that read what body there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path. Without `roles` it takes no key; `body` None means that none is looked at."""
+
+    method: str
+    path: str
+    answer: type[BaseModel]
+    roles: Sequence[Role] = ()
+    refusals: Sequence[int] = ()
+    body: type[BaseModel] | None = None
+    status: int = 200
+    streams: bool = False
+    body_required: bool = True
+
+
+ROUTES = (
+    Route("POST", "/v1/chat/completions", replies.Completion, EVERYBODY, (*READ, 403, 404), ChatRequest,
+          streams=True),
+    Route("GET", "/v1/models", replies.Models, EVERYBODY, KEYED),
+    Route("GET", "/v1/models/{name}", replies.Model, EVERYBODY, (*KEYED, 404)),
+    Route("GET", "/v1/terms", recorded.TermsReply, (), OPEN),
+    Route("POST", "/v1/terms", recorded.Accepted, EVERYBODY, READ, AcceptTerms),
+    Route("GET", "/v1/lessons/{lesson_id}", replies.LessonReply, (), (*OPEN, 404)),
+    Route("POST", "/v1/lessons/{lesson_id}/pass", recorded.Passed, EVERYBODY, (*READ, 403, 404), PassLesson),
+    Route("GET", "/v1/receipts/{request_id}", recorded.Receipts, EVERYBODY, (*READ, 404)),
+    Route("POST", "/v1/appeals", recorded.Appealed, EVERYBODY, (*READ, 404), Appeal, status=202),
+    Route("POST", "/v1/findings", recorded.Marked, FINDERS, (*READ, 403, 404), Finding, status=201),
+    Route("POST", "/v1/audit/records", recorded.Results, FINDERS, (*READ, 403), Records),
+    Route("GET", "/v1/audit/checkpoints", recorded.Checkpoints, EVERYBODY, READ),
+    Route("GET", "/v1/review", recorded.Queue, REVIEWERS, (*READ, 403)),
+    Route("GET", "/v1/review/agreement", recorded.Agreement, (*REVIEWERS, Role.AUDITOR), (*READ, 403)),
+    Route("GET", "/v1/review/{about}", recorded.Item, REVIEWERS, (*READ, 403, 404)),
+    Route("POST", "/v1/review/{about}/text", recorded.Texts, REVIEWERS, (*READ, 403, 404, 409), Looked,
+          body_required=False),
+    Route("POST", "/v1/review/{about}/claim", recorded.Claimed, REVIEWERS, (*READ, 403, 404, 409)),
+    Route("POST", "/v1/review/{about}/release", recorded.Told, REVIEWERS, (*READ, 403, 404, 409)),
+    Route("POST", "/v1/review/{about}/label", recorded.Told, REVIEWERS, (*READ, 403, 404, 409), Labelled),
+    Route("POST", "/v1/review/{about}/decide", recorded.Told, REVIEWERS, (*READ, 403, 404, 409), Decided),
+    Route("GET", "/healthz", replies.Health),
+    Route("GET", "/readyz", replies.Readiness, (), OPEN),
+)  # fmt: skip
+
+
+PAGES = {"/docs": ("GET",), "/openapi.json": ("GET", "HEAD")}
+"""What tells of the routes; open to everybody."""
+
+
+def methods_of(path: str) -> list[str]:
+    """What a path offers, for the Allow field; Starlette would name its first route alone."""
+    found = {route.method for route in ROUTES if compile_path(route.path)[0].match(path)}
+    return sorted(found | set(PAGES.get(path, ())))
