@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,8 +161,10 @@ def bucket() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own_cluster(temporary: str) -> Iterator[Any]:
-    """A head, nothing of which another Ray on this machine can find, nor it another."""
+def own_cluster(
+    temporary: str, http: dict[str, Any] | None = None, nodes: Sequence[dict[str, Any]] = (), **head: Any
+) -> Iterator[Any]:
+    """A head, nothing of which another Ray on this machine can find, nor it another; `http` is where Serve answers."""
     os.environ |= {
         "RAY_TMPDIR": temporary, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT),
         "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -174,13 +176,14 @@ def own_cluster(temporary: str) -> Iterator[Any]:
     from ray import serve
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 2, "node_ip_address": "127.0.0.1", "include_dashboard": False},
-    )
+    bare = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}  # a start is slow enough
+    here = {"num_cpus": 2, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args=bare | here | head)
+    for node in nodes:
+        cluster.add_node(**node)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
-        serve.start(proxy_location="Disabled")
+        serve.start(http_options=http) if http else serve.start(proxy_location="Disabled")
         yield cluster
         serve.shutdown()
     finally:
