@@ -1,0 +1,1 @@
+"""What tests of metrics share: a real Prometheus, and the names that Ray exports."""
