@@ -11,10 +11,12 @@ PYTHON ?= python3.11
 ALONE := env -u RAY_ADDRESS -u RAY_API_SERVER_ADDRESS -u RAY_DASHBOARD_ADDRESS -u PRECEPTOR_HOME -u PRECEPTOR_PORT
 # uv does not read pip's configuration, so pip's links are handed on; the locks themselves name no place.
 LINKS = $(addprefix --find-links ,$(shell $(BIN)/python -m pip config list | sed -n "s/.*find-links='\(.*\)'/\1/p" | sort -u))
+# A week's quarantine: most malicious releases are found and taken down within days.
 LOCK = $(BIN)/uv pip compile --quiet --system-certs --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
-	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url $(LINKS) $(UPGRADE)
+	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url --exclude-newer P7D \
+	$(LINKS) $(UPGRADE)
 
-.PHONY: run test prove lint lock bench loop attackers clean python environment tools debian
+.PHONY: run test prove lint lock sbom audit bench loop attackers clean python environment tools debian
 
 run: environment
 	@exec $(BIN)/python -m app.run --with-parent
@@ -63,6 +65,20 @@ lock: tools
 	$$uv pyrit.in --output-file pyrit.txt
 	$$uv garak.in --override garak-overrides.txt --output-file garak.txt
 	$$uv attackers-build.in --output-file attackers-build.txt
+
+# What the locks hold, as CycloneDX under var/sbom.
+sbom: tools
+	@mkdir -p var/sbom
+	for lock in cpu cuda garak pyrit; do
+		$(BIN)/cyclonedx-py requirements requirements/$$lock.txt --output-format JSON --output-file var/sbom/$$lock.json
+	done
+
+# What is known against what the locks hold; a package that the advisories do not know fails it too.
+audit: tools
+	@$(PYTHON) requirements/quarantine.py
+	for lock in cuda garak pyrit; do
+		$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/$$lock.txt
+	done
 
 # The log, the keys and the models under var/ are not build products: clean never touches them.
 clean:

@@ -1,10 +1,13 @@
-"""What a start needs from this machine, checked before anything is started.
+"""What a start needs from this machine, checked before anything is started; and what a running deployment leaves open.
 
     python -m app.doctor
+    python -m app.doctor --running [--url URL]
 
-Each check answers None, or one sentence with what is wrong and what to do.
+Each check answers None, or one sentence with what is wrong and what to do. Those of a running deployment are made as a
+stranger would (app/examination); run them on each host, as the user that runs Ray.
 """
 
+import argparse
 import contextlib
 import os
 import platform
@@ -13,7 +16,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -122,7 +125,14 @@ def switches(settings: Settings) -> str | None:
     return None
 
 
-CHECKS: tuple[Callable[[Settings], str | None], ...] = (python, packages, home, sockets, disk, port, switches)
+def signoff(settings: Settings) -> str | None:
+    """In production, the public key whose signature on policy and terms counts."""
+    if settings.mode != "production" or (settings.signoff_key and settings.signoff_key.is_file()):
+        return None
+    return "production needs PRECEPTOR_SIGNOFF_KEY, a public key's file; `python -m app.policy keygen` makes a pair"
+
+
+CHECKS: tuple[Callable[[Settings], str | None], ...] = (python, packages, home, sockets, disk, port, switches, signoff)
 
 
 def examine(settings: Settings) -> None:
@@ -132,17 +142,37 @@ def examine(settings: Settings) -> None:
         raise CannotStart("\n".join(problems))
 
 
-def main() -> int:
-    """Print each check and its outcome; exit 1 when one fails, 2 for a wrong setting."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print each check and its outcome. Exit 0; 1 when one fails; 2 for a wrong setting or what cannot be told."""
+    parser = argparse.ArgumentParser(prog="python -m app.doctor", description="Check this machine, or what runs on it.")
+    parser.add_argument("--running", action="store_true", help="examine the running deployment instead")
+    parser.add_argument("--url", default=os.environ.get("PRECEPTOR_URL"), help="the tutor (default: PRECEPTOR_URL)")
+    given = parser.parse_args(arguments)
     try:
         settings = read_settings()
     except WrongSetting as wrong:
         print(f"doctor: {wrong}", file=sys.stderr)
         return 2
+    return _examine_running(settings, given.url) if given.running else _examine_start(settings)
+
+
+def _examine_start(settings: Settings) -> int:
     found = {check.__name__: check(settings) for check in CHECKS}
     for name, problem in found.items():
         print(f"{name:10} {problem or 'ok'}")
     return int(any(found.values()))
+
+
+def _examine_running(settings: Settings, url: str | None) -> int:
+    from app.examination import checks
+    from app.examination.deployment import Deployment
+
+    deployment = Deployment.here(url or f"http://127.0.0.1:{settings.port}", settings)
+    found = []
+    for each in checks.examine(deployment):
+        print(each, flush=True)
+        found.append(each)
+    return checks.exit_status(found)
 
 
 if __name__ == "__main__":
