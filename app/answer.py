@@ -5,24 +5,29 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from uuid_utils import uuid7
 
-from app.auth import Principal, TokenKey, bearer
+from app.auth import Principal
 from app.control import ControlView
-from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound, Refused, TooLarge
+from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound, Refused
 from app.exchange import Exchange, Identity, ppm
 from app.generation import Closing, Event, Generation, Window, durable
-from app.limits import Limiter
+from app.identity import Identities, reported
+from app.limiting.limiter import Limiter
+from app.limiting.queue import FairQueue
 from app.rulebook import Rulebook, Rules
 from app.settings import Limits
 from app.shadow import Shadow
+from app.signoff import Digests
 from app.terms import Lesson, Terms
 from app.wire import ChatRequest, parse_chat
 from audit.record import Entry
+from deployments import metrics, tracing
 from deployments.chat import SYSTEM, BadConversation, ChatFormat, Turn
 from deployments.generation import Sampling
+from deployments.meter import Meter, Silent
 from deployments.ports import LogPort, ModelPort
 from guards.errors import GuardFault
 from guards.policy import Policy
@@ -30,6 +35,8 @@ from guards.verdict import Action, Context, Decision, Stage
 
 DEFAULT_MAX_TOKENS = 256
 DEFAULTS = Sampling(max_tokens=1)
+UNSIGNED = "policy_unsigned"
+SIGNING_TAKES_S = 60  # a person has to do it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Tutor:
     """Everything one answer needs; holds no state of its own. `name` is that of the model."""
 
     name: str
-    keys: TokenKey
+    keys: Identities
     control: ControlView
     logs: Sequence[LogPort]
     rulebook: Rulebook
@@ -61,26 +68,35 @@ class Tutor:
     terms: Terms
     lessons: Mapping[str, Lesson]
     limiter: Limiter
+    queue: FairQueue
     limits: Limits
     strict: bool
+    tenants: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    meter: Meter = field(default_factory=lambda: Meter(Silent()))
+    ethics_digest: str = ""
+    signed_only: bool = False
 
     def identity(self, rules: Rules) -> Identity:
         """What would answer now under these rules; raises Fault when no model is active."""
         return Identity(self.name, self.control.promoted(self.name), rules.guard_digest, self.terms.digest)
 
-    def identify(self, headers: dict[str, str]) -> Principal:
-        """Step 1: who asks. Raises NotAuthenticated."""
-        who = self.keys.read(bearer(headers))
-        self.control.require_fresh()
-        if who.jti in self.control.state.revoked:
-            raise NotAuthenticated("this key was revoked", code="revoked_api_key")
-        return who
+    async def identify(self, headers: dict[str, str]) -> Principal:
+        """Step 1: who asks. Raises NotAuthenticated, or Fault when that cannot be told."""
+        with reported():
+            named = await self.keys.read(headers)
+            for who in named:
+                tag = await self.control.tag(who.tenant, who.subject)
+                self.control.require_fresh()
+                if self.control.state.is_revoked(tag, who.jti, who.issued * 1_000_000):
+                    raise NotAuthenticated("this key was revoked", code="revoked_api_key")
+            return named[-1]
 
     def admit(self, who: Principal, body: bytes, headers: dict[str, str]) -> Question:
-        """Step 2: limits, size, schema, model, context length. What is refused here never reaches the model."""
-        self.limiter.check(who)
-        if len(body) > self.limits.body_bytes:
-            raise TooLarge(f"expected at most {self.limits.body_bytes} bytes, came {len(body)}")
+        """Step 2, after limits and size (app.incoming): room in the queue, schema, model, context length.
+
+        What is refused here never reaches the model.
+        """
+        self.queue.require_room(who)
         asked = parse_chat(body, self.limits.messages)
         if asked.model != self.name:
             raise NotFound(
@@ -103,10 +119,12 @@ class Tutor:
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Steps 3 to 8: windows as they become safe to send, then one Closing. Raises PreceptorError."""
-        with self.limiter.place(question.who):
+        self.require_signed(question.rules)
+        tag = await self.require_terms(question.who)  # 3
+        async with self.queue.slot(question.who) as slot:
+            self.meter.measure(metrics.QUEUE_SECONDS, slot.waited_s)
             rules, asked = question.rules, question.asked
-            tag = await self.require_terms(question.who)  # 3
-            log = self.log_of(question.id)
+            log = self.log_of(question.who.tenant, question.id)
             exchange = Exchange(question.id, question.who, log, question.identity, rules.policy, asked)
             context = _context(asked, await self.control.passes(tag, rules.policy.file_digest))
             decision = await self._check_prompt(exchange, question, context)  # 4
@@ -119,14 +137,23 @@ class Tutor:
                     yield event
                 return
             logged = asyncio.create_task(exchange.append([request]))
-            generation = Generation(exchange, rules.guard, self.model, self.limits.deadline_s)
+            generation = Generation(exchange, rules.guard, self.model, self.limits.deadline_s, slot.free)
             events = generation.events(question.prompt, question.sampling, context, logged)  # 6, 7, 8
             try:
                 async with aclosing(self._delivered(events)) as delivered:
                     async for event in delivered:
                         yield event
             finally:
-                self.limiter.spend(question.who, generation.tokens)
+                await self.limiter.spend(question.who, generation.tokens)
+
+    def is_signed(self, rules: Rules) -> bool:
+        """Whether whoever holds the sign-off key approved these rules with these terms and this ethics statement."""
+        return self.control.state.signoffs.cover(Digests(rules.policy.digest, self.terms.digest, self.ethics_digest))
+
+    def require_signed(self, rules: Rules) -> None:
+        """Raises Fault in production under rules that nobody signed, or that changed since."""
+        if self.signed_only and not self.is_signed(rules):
+            raise Fault("the policy in force is not signed off", code=UNSIGNED, retry_after_s=SIGNING_TAKES_S)
 
     async def require_terms(self, who: Principal) -> str:
         """Step 3: the acceptance of the current terms is a record in the control log."""
@@ -141,7 +168,8 @@ class Tutor:
     async def _check_prompt(self, exchange: Exchange, question: Question, context: Context) -> Decision:
         """Step 4: the whole conversation; a check that could not run is a fault, logged as unchecked."""
         try:
-            return await question.rules.guard.check(question.asked.conversation, Stage.PROMPT, context)
+            with tracing.span("check", stage=Stage.PROMPT.value):
+                return await question.rules.guard.check(question.asked.conversation, Stage.PROMPT, context)
         except GuardFault as error:
             request = self._request_entry(exchange, question, None)
             receipts = await durable(exchange.append([request, exchange.fault("guard", "prompt")]))
@@ -210,9 +238,16 @@ class Tutor:
             raise _too_long(longest, str(len(prompt)))
         return prompt
 
-    def log_of(self, request_id: str) -> LogPort:
-        """The exchange log that holds this request; a request never moves."""
-        return self.logs[int(request_id.replace("-", "")[-12:], 16) % len(self.logs)]
+    def logs_of(self, tenant: str) -> Sequence[LogPort]:
+        """The exchange logs that hold this tenant's requests: its own alone, else those that nobody owns."""
+        owned = {number for numbers in self.tenants.values() for number in numbers}
+        mine = self.tenants.get(tenant) or [number for number in range(len(self.logs)) if number not in owned]
+        return [self.logs[number] for number in mine]
+
+    def log_of(self, tenant: str, request_id: str) -> LogPort:
+        """The exchange log that holds this request of the tenant; a request never moves."""
+        logs = self.logs_of(tenant)
+        return logs[int(request_id.replace("-", "")[-12:], 16) % len(logs)]
 
 
 def _context(asked: ChatRequest, passes: frozenset[str]) -> Context:

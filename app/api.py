@@ -8,30 +8,42 @@ from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from app import findings, reviews, wire
-from app.answer import Question, Tutor
+from app.answer import UNSIGNED, Question, Tutor
+from app.contract.document import describe
+from app.contract.page import add_page
+from app.contract.routes import methods_of
 from app.desk import Desk
+from app.door import Door
 from app.errors import BadRequest, Fault, MethodNotAllowed, NotFound, PreceptorError
 from app.generation import Closing, Event, Window
-from app.incoming import plain_headers, read_body
+from app.headers import SecurityHeaders, fixed
+from app.incoming import enter, plain_headers, read_body
+from app.measured import measured
 from app.records import routes
+from deployments import metrics
 
 logger = logging.getLogger("ray.serve")
 
 
-def create_app(tutor: Tutor, counts: Counter[str], desk: Desk) -> FastAPI:
+def create_app(tutor: Tutor, counts: Counter[str], desk: Desk, *, behind_tls: bool = False) -> FastAPI:
     """The application; `counts` gathers refusals before admission for the log's tick records."""
-    app = FastAPI(title="Preceptor", version="1", redoc_url=None)
+    app = FastAPI(title="Preceptor", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(routes(tutor))
     app.include_router(reviews.routes(tutor, desk))
     app.include_router(findings.routes(tutor))
     _chat_route(app, tutor)
     _model_routes(app, tutor)
     _health_routes(app, tutor)
-    _speak_openai(app, counts)
+    describe(app)
+    add_page(app)
+    always = fixed(behind_tls=behind_tls)
+    _speak_openai(app, tutor, counts, always)
+    app.add_middleware(SecurityHeaders, fields=always)  # the last is the outermost
     return app
 
 
@@ -39,16 +51,14 @@ def _chat_route(app: FastAPI, tutor: Tutor) -> None:
     @app.post("/v1/chat/completions", summary="Ask, as with OpenAI; `preceptor` carries decision and receipt")
     async def chat(request: Request) -> Response:
         started = time.monotonic()
-        headers = plain_headers(request)
-        who = tutor.identify(headers)
-        question = tutor.admit(who, await read_body(request, tutor.limits.body_bytes), headers)
-        rest = tutor.answer(question)
+        who = await enter(tutor, request)
+        question = tutor.admit(who, await read_body(request, tutor.limits), plain_headers(request))
+        rest = measured(question.id, tutor.answer(question), tutor.meter)
         event = await anext(rest)  # before a response is built, so that every refusal has its HTTP status
         # Ray's proxy appends an x-request-id of its own to every response, so ours has its own name.
-        sent = {"x-preceptor-request-id": question.id} | tutor.limiter.headers(who)
-        sent["openai-processing-ms"] = str(int((time.monotonic() - started) * 1000))
+        took_ms = int((time.monotonic() - started) * 1000)
+        sent = {"x-preceptor-request-id": question.id, "openai-processing-ms": str(took_ms)}
         if question.asked.stream:
-            sent["cache-control"] = "no-store"
             return StreamingResponse(_stream(question, event, rest), media_type="text/event-stream", headers=sent)
         return JSONResponse(await _collect(question, event, rest), headers=sent)
 
@@ -56,12 +66,12 @@ def _chat_route(app: FastAPI, tutor: Tutor) -> None:
 def _model_routes(app: FastAPI, tutor: Tutor) -> None:
     @app.get("/v1/models", summary="The models that may be asked")
     async def models(request: Request) -> dict[str, Any]:
-        tutor.identify(plain_headers(request))
+        await enter(tutor, request)
         return {"object": "list", "data": [_model(tutor)]}
 
     @app.get("/v1/models/{name}", summary="One model")
     async def model(name: str, request: Request) -> dict[str, Any]:
-        tutor.identify(plain_headers(request))
+        await enter(tutor, request)
         if name != tutor.name:
             raise NotFound(f"expected model {tutor.name!r}, came {name[:100]!r}", code="model_not_found")
         return _model(tutor)
@@ -73,13 +83,15 @@ def _health_routes(app: FastAPI, tutor: Tutor) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", summary="The Gateway reads the control log; `problem` says why questions fail")
-    async def readyz() -> dict[str, str]:
-        identity, problem = tutor.identity(tutor.rulebook.rules), await tutor.model.problem()
+    async def readyz() -> dict[str, Any]:
+        rules = tutor.rulebook.rules
+        identity, signed = tutor.identity(rules), tutor.is_signed(rules)
+        problem = await tutor.model.problem() or (UNSIGNED if tutor.signed_only and not signed else None)
         # A model that is refused is told here, but with 200: a balancer that sent nobody to us any more would also keep
         # out the operator, whose next promotion ends it.
         told = {"status": "degraded", "problem": problem} if problem else {"status": "ready"}
         about = {"model": identity.model, "digest": identity.model_digest}
-        return told | about | {"policy": tutor.rulebook.rules.policy.digest}
+        return told | about | {"policy": rules.policy.digest, "policy_signed": signed}
 
 
 async def _collect(question: Question, event: Event, rest: AsyncGenerator[Event]) -> dict[str, Any]:
@@ -126,25 +138,39 @@ def _model(tutor: Tutor) -> dict[str, Any]:
     }
 
 
-def _speak_openai(app: FastAPI, counts: Counter[str]) -> None:
+def _speak_openai(app: FastAPI, tutor: Tutor, counts: Counter[str], always: dict[str, str]) -> None:
     """Every error leaves in OpenAI's shape; none with a stack trace."""
+
+    def said(error: PreceptorError) -> JSONResponse:
+        counts[error.code] += 1
+        tutor.meter.count(metrics.ERRORS, code=error.code)
+        return JSONResponse(error.body(), error.status, headers=error.headers())
+
+    app.add_middleware(Door, limiter=tutor.limiter, said=said)
 
     @app.exception_handler(PreceptorError)
     async def known(_: Request, error: PreceptorError) -> JSONResponse:
-        counts[error.code] += 1
-        return JSONResponse(error.body(), error.status, headers=error.headers())
+        return said(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def misread(_: Request, error: RequestValidationError) -> JSONResponse:
+        where = error.errors()[0]
+        return said(BadRequest(f"{where['loc'][-1]}: {where['msg']}", param=str(where["loc"][-1])))
 
     @app.exception_handler(HTTPException)
-    async def routed(_: Request, error: HTTPException) -> JSONResponse:
+    async def routed(request: Request, error: HTTPException) -> JSONResponse:
         kind: PreceptorError = NotFound("no such route")
         if error.status_code == 405:
-            kind = MethodNotAllowed("this route has no such method")
+            kind = MethodNotAllowed("this route has no such method", methods_of(request.url.path))
         elif error.status_code != 404:
             kind = BadRequest("the request could not be read")
-        return JSONResponse(kind.body(), kind.status, headers=error.headers)
+        return said(kind)
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
-        logger.error("unforeseen %s", type(error).__name__)
+        about = {"event": "unforeseen", "error": type(error).__name__}
+        logger.error("unforeseen %s", about["error"], extra=about)
         fault = Fault("something of ours failed; nothing was sent", code="internal_error")
-        return JSONResponse(fault.body(), fault.status, headers=fault.headers())
+        tutor.meter.count(metrics.ERRORS, code=fault.code)
+        # this one response is made outside of all middleware
+        return JSONResponse(fault.body(), fault.status, headers=always | fault.headers())

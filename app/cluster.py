@@ -18,6 +18,7 @@ from app.settings import Settings
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 START_TIMEOUT_S = 120.0
+WORKER_PORTS = 400  # so many that the Model's sandbox need not leave open all that are free: docs/sandbox.md
 # What a shell may hold of another cluster; inherited, it would send our commands there.
 FOREIGN = frozenset({"RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_DASHBOARD_ADDRESS", "RAY_AUTH_TOKEN",
                      "RAY_NAMESPACE", "RAY_TMPDIR", "RAY_JOB_ID", "RAY_OVERRIDE_JOB_RUNTIME_ENV"})  # fmt: skip
@@ -25,7 +26,8 @@ PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "dashboard-age
          "runtime-env-agent-port", "ray-client-server-port", "metrics-export-port", "node-manager-port",
          "object-manager-port")  # fmt: skip
 # Named for other systems, this makes Ray keep 127.0.0.1 instead of resolving it to the machine's outer address:
-# every port of the head, metrics and replica-to-replica calls included, then listens on the loopback alone.
+# every port of the head, metrics included, then listens on the loopback alone. Serve's replicas listen for each other
+# on every address whatever one sets, and refuse a call without Ray's token: docs/threat-model.md.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 METRIC_PORTS = ("AUTOSCALER_METRIC_PORT", "DASHBOARD_METRIC_PORT")
 
@@ -92,12 +94,13 @@ def _command(run: Run, ports: Mapping[str, int]) -> list[str]:
     ray = shutil.which("ray", path=str(Path(sys.executable).parent))
     if ray is None:
         raise CannotStart("the `ray` command is missing beside this Python; `make run` installs it")
+    first = _worker_ports()
     options = {
         "temp-dir": run.temp,
         "node-ip-address": "127.0.0.1",
         "dashboard-host": "127.0.0.1",
-        "min-worker-port": "0",
-        "max-worker-port": "0",
+        "min-worker-port": str(first),
+        "max-worker-port": str(first + WORKER_PORTS - 1),
         "object-store-memory": str(OBJECT_STORE_BYTES),
         "log-style": "record",
     } | {name: str(ports[name]) for name in PORTS}
@@ -119,6 +122,7 @@ def head_environment(settings: Settings, run: Run, token_path: Path) -> dict[str
         "TMPDIR": run.temp,  # so that what a killed process leaves goes with the rest
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_path),
+        "RAY_raylet_start_wait_time_s": str(int(START_TIMEOUT_S)),
         "RAY_USAGE_STATS_ENABLED": "0",
         LOOPBACK: "0",
         "HF_HUB_OFFLINE": "1",
@@ -149,6 +153,15 @@ def free_ports(count: int) -> list[int]:
         if len(found) == count:
             return found
     raise CannotStart("no free ports between 20000 and 29999; stop some programs")
+
+
+def _worker_ports() -> int:
+    """The first of WORKER_PORTS free ports in a row, out of 10000-19999; raises CannotStart."""
+    blocks = range(10_000, 20_000, WORKER_PORTS)
+    for first in random.sample(blocks, len(blocks)):
+        if all(map(_binds, range(first, first + WORKER_PORTS))):
+            return first
+    raise CannotStart(f"no {WORKER_PORTS} free ports in a row between 10000 and 19999; stop some programs")
 
 
 def _binds(port: int) -> bool:

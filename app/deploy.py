@@ -24,6 +24,8 @@ def render(settings: Settings, graph: Path) -> Path:
     """Write `<home>/serve.yaml`: the graph with this home, host and port; `serve deploy` takes it too."""
     config = yaml.safe_load(graph.read_text())
     config["http_options"] = config.get("http_options", {}) | {"host": settings.host, "port": settings.port}
+    if settings.mode == "production":  # one JSON object a line, for whatever gathers logs
+        config["logging_config"] = config.get("logging_config", {}) | {"encoding": "JSON"}
     place = {"home": str(settings.home), "host": settings.host, "port": settings.port}
     for application in config["applications"]:
         application["args"] = (application.get("args") or {}) | place

@@ -2,7 +2,8 @@
 
 Two reviewers never hold one item: a claim is a record with `if_last`, so of two at once the log takes one. A lease that
 nobody gives back ends by itself. Two reviewers label without seeing each other's label; who decides a dispute is a
-third. Nobody judges an exchange of their own.
+third. Nobody judges an exchange of their own, or of another tenant: gold items, which are made for reviewers, are
+everybody's, and the operator's reviewers see all.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app.agreement import agreement
-from app.auth import Principal
+from app.auth import GOLD, OPERATOR, Principal
 from app.errors import BadRequest, Fault, NotAllowed, NotFound, Taken
 from audit.errors import BadEntry, NotLast
 from audit.receipt import Receipt
@@ -75,27 +76,27 @@ class Desk:
         self._ask = ask
         self._control = control
 
-    async def items(self, tag: str, states: Sequence[str], limit: int) -> list[Item]:
+    async def items(self, who: Principal, tag: str, states: Sequence[str], limit: int) -> list[Item]:
         """What this reviewer may take up, the most urgent and then the oldest first."""
         if wrong := [state for state in states if state not in STATES]:
             raise BadRequest(f"expected states of {', '.join(STATES)}, came {wrong[0][:40]!r}", param="state")
         named = ", ".join(f"'{state}'" for state in states)
         return await self._rows(
-            f"where state in ({named}) and subject is distinct from '{tag}' "
+            f"where {_within(who)} and state in ({named}) and subject is distinct from '{tag}' "
             f"and not list_contains(labelled_by, '{tag}') and (held_by is null or held_by = '{tag}') "
             f"order by priority desc, ts limit {min(limit, MOST_ITEMS)}"
         )
 
-    async def item(self, about: str) -> Item:
-        """One item; raises NotFound."""
-        rows = await self._rows(f"where about = '{about}'") if _ID.fullmatch(about) else []
+    async def item(self, who: Principal, about: str) -> Item:
+        """One item; raises NotFound, for another tenant's too."""
+        rows = await self._rows(f"where {_within(who)} and about = '{about}'") if _ID.fullmatch(about) else []
         if not rows:
             raise NotFound("expected the id of something that awaits review")
         return rows[0]
 
     async def claim(self, who: Principal, tag: str, about: str) -> Receipt:
         """A lease of LEASE_S. Raises Taken when somebody else has it, NotAllowed for this reviewer's own exchange."""
-        item = await self.item(about)
+        item = await self.item(who, about)
         self._require_stranger(item, tag)
         if item.held_by not in (None, tag):
             raise Taken("somebody else is at this item; take another", code="item_taken")
@@ -104,34 +105,36 @@ class Desk:
 
     async def release(self, who: Principal, tag: str, about: str) -> Receipt:
         """Give a lease back."""
-        return await self._append(who, tag, await self.held(tag, about), {"decision": "release"})
+        return await self._append(who, tag, await self.held(who, tag, about), {"decision": "release"})
 
     async def label(self, who: Principal, tag: str, about: str, said: Mapping[str, Any], note: str | None) -> Receipt:
         """What it was, and what should have happened; needs the lease, and ends it."""
-        item = await self.held(tag, about)
+        item = await self.held(who, tag, about)
         if tag in item.labelled_by:
             raise NotAllowed("you have labelled this; a second label is somebody else's", code="already_labelled")
         return await self._append(who, tag, item, {"decision": "label", **said}, note)
 
     async def decide(self, who: Principal, tag: str, about: str, said: Mapping[str, Any], note: str | None) -> Receipt:
         """Uphold or overturn what was done; a dispute is decided by somebody who has not labelled it."""
-        item = await self.held(tag, about)
+        item = await self.held(who, tag, about)
         if item.state not in ("agreed", "disputed"):
             raise NotAllowed(f"expected two labels before a decision, found {item.labels}", code="labels_lacking")
         if item.state == "disputed" and tag in item.labelled_by:
             raise NotAllowed("a dispute is decided by somebody who has not labelled it", code="own_label")
         return await self._append(who, tag, item, dict(said), note)
 
-    async def agreement(self) -> dict[str, Any]:
-        """See app.agreement."""
-        labels = "select about, reviewer, label from reviews where decision = 'label' order by idx"
-        gold = "select request_id, category from findings where source = 'gold'"
+    async def agreement(self, who: Principal, tag: str) -> dict[str, Any]:
+        """See app.agreement; among the reviewers of a tenant, or for the operator among all."""
+        labels = (
+            f"select about, reviewer, label from reviews where decision = 'label' and {_among(who, tag)} order by idx"  # noqa: S608 quoted
+        )
+        gold = f"select request_id, category from findings where source = 'gold' and tenant = {_quoted(GOLD)}"  # noqa: S608
         said, known = await asyncio.to_thread(lambda: (self._ask(labels), self._ask(gold)))
         return agreement(said, {row["request_id"]: row["category"] for row in known})
 
-    async def held(self, tag: str, about: str) -> Item:
+    async def held(self, who: Principal, tag: str, about: str) -> Item:
         """The item, while this reviewer holds its lease; raises Taken."""
-        item = await self.item(about)
+        item = await self.item(who, about)
         self._require_stranger(item, tag)
         if item.held_by != tag:
             raise Taken("claim the item first: you do not hold its lease", code="not_held")
@@ -165,3 +168,22 @@ class Desk:
     async def _rows(self, rest: str) -> list[Item]:
         rows = await asyncio.to_thread(self._ask, f"select {_COLUMNS} from review_queue {rest}")  # noqa: S608 checked above
         return [Item(**row) for row in rows]
+
+
+def _within(who: Principal) -> str:
+    """Condition on `tenant`: what these reviewers may see."""
+    return "true" if who.tenant == OPERATOR else f"tenant in ({_quoted(who.tenant)}, {_quoted(GOLD)})"
+
+
+def _among(who: Principal, tag: str) -> str:
+    """Condition on `tenant` and `reviewer`: labels of the tenant's items, and its people's labels of gold items."""
+    if who.tenant == OPERATOR:
+        return "true"
+    mine = f"tenant = {_quoted(who.tenant)}"
+    theirs = f"reviewer = '{tag}' or reviewer in (select subject from records where {mine})"  # noqa: S608 quoted
+    return f"({mine} or tenant = {_quoted(GOLD)} and ({theirs}))"
+
+
+def _quoted(text: str) -> str:
+    """A string literal of standard SQL, in which a quote is doubled and nothing else is special."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,7 +1,7 @@
 """Everything a caller can be told no with, as OpenAI clients read it.
 
 PreceptorError
-├── BadRequest            400, 413: the request itself
+├── BadRequest            400, 408, 413, 431: the request itself
 ├── NotAuthenticated      401: no key, or not a valid one
 ├── NotAllowed            403: terms, role, owner
 ├── NotFound              404
@@ -11,6 +11,7 @@ PreceptorError
 └── Fault                 503, with Retry-After: a check or the log could not run; never the user's doing
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -63,12 +64,34 @@ class TooLarge(BadRequest):
     code = "request_too_large"
 
 
+class TooSlow(BadRequest):
+    """The body did not come in time; its rest may still come, so the connection ends (RFC 9110, section 15.5.9)."""
+
+    status = 408
+    code = "request_timeout"
+
+    def headers(self) -> dict[str, str]:
+        """With `Connection: close`."""
+        return super().headers() | {"connection": "close"}
+
+
+class HeadersTooLarge(BadRequest):
+    """The header fields are too many or too long (RFC 6585, section 5)."""
+
+    status = 431
+    code = "headers_too_large"
+
+
 class NotAuthenticated(PreceptorError):
     """The key is missing, malformed, expired or revoked."""
 
     status = 401
     type = "invalid_request_error"
     code = "invalid_api_key"
+
+    def headers(self) -> dict[str, str]:
+        """With how to prove oneself (RFC 9110, section 11.6.1)."""
+        return super().headers() | {"www-authenticate": "Bearer"}
 
 
 class NotAllowed(PreceptorError):
@@ -101,6 +124,14 @@ class MethodNotAllowed(PreceptorError):
     status = 405
     type = "invalid_request_error"
     code = "method_not_allowed"
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+    def headers(self) -> dict[str, str]:
+        """With the methods that are offered (RFC 9110, section 15.5.6)."""
+        return super().headers() | {"allow": ", ".join(self.allowed)}
 
 
 class RateLimited(PreceptorError):

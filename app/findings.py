@@ -10,10 +10,11 @@ from uuid_utils import uuid7
 
 from app.answer import Tutor
 from app.auth import Principal, Role
-from app.errors import Fault, NotAllowed, NotFound
+from app.errors import Fault, NotAllowed
 from app.generation import durable
-from app.incoming import plain_headers, read_body
+from app.incoming import enter, read_body
 from app.labels import Expected, Label
+from app.ownership import require_own
 from app.wire import parse_model
 from audit.record import Entry, Kind
 from deployments.ports import ServiceUnavailable
@@ -39,12 +40,11 @@ def routes(tutor: Tutor) -> APIRouter:
 
     @router.post("/findings", status_code=201, summary="Mark a turn of one's own as a red-team finding")
     async def mark(request: Request) -> dict[str, Any]:
-        who = tutor.identify(plain_headers(request))
-        tutor.limiter.check(who)
+        who = await enter(tutor, request)
         if who.role not in (Role.REDTEAM, Role.ADMIN):
             raise NotAllowed(f"the role {who.role} marks no findings", code="role_not_allowed")
-        given = parse_model(Finding, await read_body(request, tutor.limits.body_bytes))
-        await _require_own(tutor, who, str(given.request_id))
+        given = parse_model(Finding, await read_body(request, tutor.limits))
+        await require_own(tutor, who, str(given.request_id))
         try:
             (receipt,) = await durable(tutor.control.log.append([_entry(who, given)]))
         except ServiceUnavailable as error:
@@ -54,17 +54,6 @@ def routes(tutor: Tutor) -> APIRouter:
         return {"finding": receipt.request_id, "about": str(given.request_id), "receipt": receipt.proof}
 
     return router
-
-
-async def _require_own(tutor: Tutor, who: Principal, request_id: str) -> None:
-    """Raises NotFound for a request that is not this person's: what others asked is none of theirs."""
-    tag = await tutor.control.tag(who.tenant, who.subject)
-    try:
-        found = await tutor.log_of(request_id).receipts(request_id)
-    except ServiceUnavailable as error:
-        raise Fault("the log does not answer", code="log_unavailable") from error
-    if tag not in {receipt["subject"] for receipt in found}:
-        raise NotFound(f"no request {request_id} of yours")
 
 
 def _entry(who: Principal, given: Finding) -> Entry:

@@ -6,7 +6,7 @@ to be durable before it lets the text go. So the check of window k+1 runs while 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from app.exchange import Exchange
 from audit.errors import AuditError
 from audit.receipt import Receipt
 from audit.record import Entry
+from deployments import tracing
 from deployments.generation import Sampling
 from deployments.ports import ModelPort, ServiceUnavailable
 from guards.errors import GuardFault
@@ -55,13 +56,16 @@ class _Step:
 
 
 class Generation:
-    """One answer in the making."""
+    """One answer in the making. `ended` is called when all is generated, however slowly the client reads."""
 
-    def __init__(self, exchange: Exchange, guard: Guard, model: ModelPort, deadline_s: float) -> None:
+    def __init__(
+        self, exchange: Exchange, guard: Guard, model: ModelPort, deadline_s: float, ended: Callable[[], None]
+    ) -> None:
         self._exchange = exchange
         self._guard = guard
         self._model = model
         self._deadline_s = deadline_s
+        self._ended = ended
         self._context = Context()
         self._queue: asyncio.Queue[_Step | Fault] = asyncio.Queue()
         self._sent = ""
@@ -82,6 +86,7 @@ class Generation:
         # However the producer ends, nobody waits for ever; after a good end this is never read.
         broken = Fault("the answer was broken off", code="service_unavailable")
         producer.add_done_callback(lambda _: self._queue.put_nowait(broken))
+        producer.add_done_callback(lambda _: self._ended())
         try:
             await durable(logged)
             while True:
@@ -161,7 +166,8 @@ class Generation:
         self._queue.put_nowait(_Step(text, self._log([*before, answer]), (finish, decision)))
 
     async def _check(self, text: str, stage: Stage, preceding: str) -> Decision:
-        return await self._guard.check(text, stage, replace(self._context, preceding=preceding))
+        with tracing.span("check", stage=stage.value):
+            return await self._guard.check(text, stage, replace(self._context, preceding=preceding))
 
     def _log(self, entries: list[Entry]) -> "asyncio.Task[list[Receipt]]":
         return asyncio.create_task(self._exchange.append(entries))
@@ -178,7 +184,8 @@ class Generation:
         return Closing(finish, self._usage, self._exchange.describe(action.value, decision, receipt))
 
     async def _fail(self, service: str, message: str) -> None:
-        logger.warning("request %s: fault of %s", self._exchange.request_id, service)
+        about = {"event": "fault", "question": self._exchange.request_id, "service": service}
+        logger.warning("request %s: fault of %s", self._exchange.request_id, service, extra=about)
         if not self._exchange.closed:
             await self._try_append(self._exchange.fault(service, "answer"))
         self._queue.put_nowait(Fault(message, code=f"{service}_unavailable"))
@@ -192,7 +199,8 @@ class Generation:
         try:
             await self._log([entry])  # a task like the windows', so that it comes after them
         except (ServiceUnavailable, AuditError):
-            logger.warning("request %s: its ending could not be logged", self._exchange.request_id)
+            about = {"event": "ending_unlogged", "question": self._exchange.request_id}
+            logger.warning("request %s: its ending could not be logged", self._exchange.request_id, extra=about)
 
 
 def _may_leave(decision: Decision) -> bool:

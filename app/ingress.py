@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections import Counter
 from typing import Any
 
@@ -14,23 +13,27 @@ from uuid_utils import uuid7
 
 from app.answer import Tutor
 from app.api import create_app
-from app.auth import TokenKey
 from app.control import ControlView
 from app.desk import Desk
-from app.limits import Limiter
+from app.identity import Identities
+from app.limiting.limiter import Limiter
+from app.limiting.queue import FairQueue
 from app.rulebook import Rulebook, Weights
-from app.settings import Settings, require_safe_environment
+from app.settings import Settings, require_safe_environment, require_shared_limits
 from app.shadow import Shadow
-from app.terms import Terms, load_lessons
+from app.signoff import Signoffs
+from app.terms import ETHICS, Terms, load_lessons
 from audit.errors import AuditError
 from audit.query import Asker
 from audit.record import Entry, Kind
+from deployments import metrics, tracing
 from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat
 from deployments.guard import RemoteScorer
 from deployments.judge import RemoteJudge
 from deployments.model import RemoteModel
 from deployments.ports import ServiceUnavailable
+from deployments.serve_recorder import meter
 from guards.policy import Policy
 
 COUNTS_EVERY_S = 60.0
@@ -53,23 +56,16 @@ class Gateway:
         exchanges: list[DeploymentHandle],
         judge: DeploymentHandle | None = None,
     ) -> None:
-        require_safe_environment(settings)
+        _begin(settings)
         timeout_s = settings.limits.append_timeout_s
-        view = ControlView(LogHandle(control, timeout_s))
+        view = ControlView(LogHandle(control, timeout_s), signoffs=Signoffs.load(settings.signoff_key))
         await view.refresh()
         terms = Terms.load()
-        opinion: str | None = await judge.digest.remote() if judge else None
-        weights = Weights(
-            await guard.digest.remote(),
-            lambda digest: RemoteScorer(guard, digest),
-            lambda digest: RemoteScorer(challenger, digest),
-            RemoteJudge(judge, opinion) if judge and opinion else None,
-            opinion,
-        )
+        weights = await _weights(guard, challenger, judge)
         await model.problem.remote()  # answers, whatever it says, once there is a Model
         self._tutor = Tutor(
             name=settings.model,
-            keys=TokenKey.load(settings.keys),
+            keys=Identities.load(settings),
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
             rulebook=Rulebook(Policy.load(), weights, settings.limits.guard_timeout_s, view, terms.digest),
@@ -78,18 +74,24 @@ class Gateway:
             chat=ChatFormat.load(settings.models / settings.model),
             terms=terms,
             lessons=load_lessons(),
-            limiter=Limiter(settings.limits, time.monotonic),
+            limiter=Limiter.load(settings),
+            queue=FairQueue(settings.limits, settings.gateways),
             limits=settings.limits,
             strict=settings.delivery == "strict",
+            tenants=settings.tenants,
+            meter=meter(metrics.GATEWAY),
+            ethics_digest=Terms.load(ETHICS).digest,
+            signed_only=settings.mode == "production",
         )
         asker = Asker(settings.audit)
         self._desk = Desk(lambda sql: asker.ask(sql).to_pylist(), view.log)
         self._counts: Counter[str] = Counter()
+        self._behind_tls = settings.behind_tls
         loops = (view.follow(), self._tutor.rulebook.follow(), self._count())
         self._loops = [asyncio.ensure_future(loop) for loop in loops]
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._tutor, self._counts, self._desk)
+        return create_app(self._tutor, self._counts, self._desk, behind_tls=self._behind_tls)
 
     async def reconfigure(self, config: dict[str, Any] | None) -> None:
         """Serve's `user_config`: `{"thresholds": {"override": {"threshold": 0.8}}}`; see Rulebook.adopt."""
@@ -97,6 +99,9 @@ class Gateway:
 
     async def check_health(self) -> None:
         """An outage of the log makes us refuse, not restart; a dead loop of ours restarts us."""
+        self._tutor.meter.measure(metrics.CONTROL_AGE, self._tutor.control.age_s)
+        self._tutor.meter.measure(metrics.QUEUE_WAITING, self._tutor.queue.waiting)
+        self._tutor.meter.refresh()
         if any(loop.done() for loop in self._loops):
             raise RuntimeError("a loop of the Gateway ended")
 
@@ -110,3 +115,31 @@ class Gateway:
                 entry = Entry(Kind.tick, str(uuid7()), 0, "preceptor", "gateway", {"counts": counts})
                 with contextlib.suppress(ServiceUnavailable, AuditError):
                     await self._tutor.control.log.append([entry])
+
+
+def _begin(settings: Settings) -> None:
+    """What comes before any part; raises UnsafeEnvironment."""
+    require_safe_environment(settings)
+    require_shared_limits(settings, _replicas())
+    tracing.start(settings.otlp, "gateway")
+    if settings.mode != "production":
+        about = {"event": "policy_not_required"}
+        logger.warning("mode %s: answers need no signed policy", settings.mode, extra=about)
+
+
+async def _weights(guard: DeploymentHandle, challenger: DeploymentHandle, judge: DeploymentHandle | None) -> Weights:
+    opinion: str | None = await judge.digest.remote() if judge else None
+    return Weights(
+        await guard.digest.remote(),
+        lambda digest: RemoteScorer(guard, digest),
+        lambda digest: RemoteScorer(challenger, digest),
+        RemoteJudge(judge, opinion) if judge and opinion else None,
+        opinion,
+    )
+
+
+def _replicas() -> int:
+    """How many Gateways there may be, by their deployment's own numbers."""
+    config = serve.get_replica_context()._deployment_config  # world_size knows no autoscaling
+    scaled = config.autoscaling_config
+    return int(scaled.max_replicas if scaled else config.num_replicas)

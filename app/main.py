@@ -9,7 +9,10 @@ from pathlib import Path
 from ray.serve import Application
 
 from app.ingress import Gateway
-from app.settings import Settings, from_environment, require_safe_environment
+from app.sandbox import demands
+from app.settings import Settings, from_environment, require_safe_environment, require_shared_limits
+from audit.keyring import read_ring
+from audit.store import open_store
 from deployments.auditor import AuditLog
 from deployments.guard import Guard
 from deployments.judge import Judge
@@ -20,12 +23,14 @@ def build(args: Settings) -> Application:
     """The graph Gateway → Guard, Challenger, Model, AuditLog, and maybe Judge; arguments win over the environment."""
     settings = from_environment(**args.model_dump(exclude_unset=True))
     require_safe_environment(settings)
+    require_shared_limits(settings, settings.gateways)
     exchanges = [_log(settings, f"exchange-{number}") for number in range(settings.exchange_logs)]
     control = _log(settings, "control", exchanges)
     shelf = str(settings.guards)
-    guard = Guard.bind(shelf)  # type: ignore[attr-defined]
-    challenger = Guard.options(name="Challenger").bind(shelf, shipped=False)  # type: ignore[attr-defined]
-    model = Model.bind(str(settings.models), settings.model, control, str(settings.audit))  # type: ignore[attr-defined]
+    guard = Guard.bind(shelf, otlp=settings.otlp)  # type: ignore[attr-defined]
+    challenger = Guard.options(name="Challenger").bind(shelf, shipped=False, otlp=settings.otlp)  # type: ignore[attr-defined]
+    ring = str(read_ring(open_store(settings.audit)))
+    model = Model.bind(str(settings.models), settings.model, control, ring, demands(settings))  # type: ignore[attr-defined]
     judge = _judge(settings.judge, settings.judge_gpus) if settings.judge else None
     return Gateway.bind(settings, guard, challenger, model, control, exchanges, judge)  # type: ignore[attr-defined]
 
@@ -45,4 +50,5 @@ def _log(settings: Settings, name: str, siblings: list[Application] | None = Non
         max_surge_percent=100, health_check_period_s=2, health_check_timeout_s=30, graceful_shutdown_wait_loop_s=1,
         graceful_shutdown_timeout_s=10, ray_actor_options={"num_cpus": 0.05},
     )  # fmt: skip
-    return writer.bind(str(settings.audit), name, str(settings.keys), settings.commit_interval_ms, siblings or [])
+    place = (str(settings.audit), name, str(settings.keys))
+    return writer.bind(*place, settings.commit_interval_ms, siblings or [], settings.otlp)

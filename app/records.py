@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
 from app.answer import Tutor, now_us
-from app.auth import Principal, Role
+from app.auth import OPERATOR, Principal, Role
 from app.errors import BadRequest, Fault, NotAllowed, NotFound
 from app.generation import durable
-from app.incoming import plain_headers, read_body
+from app.incoming import enter, read_body
+from app.ownership import require_none_of_others, require_own, visible
 from app.wire import parse_json, parse_model
-from audit.errors import AuditError
+from audit.errors import AuditError, BadEntry
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
+from deployments import metrics
 from deployments.ports import ServiceUnavailable
 
 PASS_TTL_US = 7 * 24 * 3600 * 1_000_000
@@ -31,6 +33,7 @@ ALLOWED_KINDS: dict[Role, frozenset[Kind]] = {
             Kind.revocation,
             Kind.terms,
             Kind.policy,
+            Kind.signoff,
             Kind.promotion,
             Kind.alert,
             Kind.dataset,
@@ -42,6 +45,8 @@ ALLOWED_KINDS: dict[Role, frozenset[Kind]] = {
     # a reviewer's records are made by the desk alone, which knows who may say what
     Role.REDTEAM: frozenset({Kind.finding}),
 }
+TENANT_KINDS = frozenset({Kind.grant, Kind.revocation, Kind.terms, Kind.finding})
+"""Kinds that bind one tenant alone; all others bind everybody, so only the operator's admins append them."""
 
 
 class AcceptTerms(BaseModel):
@@ -121,25 +126,22 @@ def _lesson_routes(router: APIRouter, tutor: Tutor) -> None:
             for name, category in policy.categories.items()
             if category.lesson == lesson_id and category.unlocks
         ]
+        tutor.meter.count(metrics.LESSONS_PASSED)
         return {"pass": lesson_id, "expires_at": expires_us // 1_000_000, "receipt": receipts[-1].proof}
 
 
 def _receipt_routes(router: APIRouter, tutor: Tutor) -> None:
-    @router.get("/receipts/{request_id}", summary="Receipts of one's own request; auditors see all")
+    @router.get("/receipts/{request_id}", summary="Receipts of one's own request; auditors see their tenant's")
     async def receipts(request_id: str, request: Request) -> dict[str, Any]:
         who, _ = await _identified(tutor, request)
-        found = await _find(tutor, _uuid(request_id))
-        tag = await tutor.control.tag(who.tenant, who.subject)
-        if who.role not in (Role.AUDITOR, Role.ADMIN):
-            found = [receipt for receipt in found if receipt["subject"] == tag]
-        if not found:
-            raise NotFound(f"no record of request {request_id} that you may see")
+        found = await visible(tutor, who, _uuid(request_id))
         return {"request_id": request_id, "receipt": found[-1]["proof"], "receipts": found}
 
     @router.post("/appeals", status_code=202, summary="Appeal a decision; no guard stands before this")
     async def appeal(request: Request) -> dict[str, Any]:
         who, body = await _identified(tutor, request)
         given = parse_model(Appeal, body)
+        await require_own(tutor, who, str(given.request_id))
         receipt = await _append(tutor, who, Kind.appeal, {"about": str(given.request_id)}, given.reason)
         return {"appeal": "recorded", "request_id": receipt.request_id, "receipt": receipt.proof}
 
@@ -150,23 +152,23 @@ def _operator_routes(router: APIRouter, tutor: Tutor) -> None:
         who, body = await _identified(tutor, request)
         raw_records = _raw_records(parse_json(body))
         for raw in raw_records:
-            _require_kind(raw, who.role)
+            _require_kind(raw, who)
         # all at once, so that they share a commit
-        return {"results": await asyncio.gather(*(_outcome(tutor, raw, who.role) for raw in raw_records))}
+        return {"results": await asyncio.gather(*(_outcome(tutor, raw, who) for raw in raw_records))}
 
     @router.get("/audit/checkpoints", summary="The signed heads of all logs: keep them, and no rollback goes unseen")
     async def checkpoints(request: Request) -> dict[str, Any]:
-        await _identified(tutor, request)
+        who, _ = await _identified(tutor, request)
+        logs = tutor.logs if who.sees(None) else tutor.logs_of(who.tenant)
         try:
-            return {"checkpoints": [await log.checkpoint() for log in (tutor.control.log, *tutor.logs)]}
+            return {"checkpoints": [await log.checkpoint() for log in (tutor.control.log, *logs)]}
         except ServiceUnavailable as error:
             raise Fault("the log does not answer", code="log_unavailable") from error
 
 
 async def _identified(tutor: Tutor, request: Request) -> tuple[Principal, bytes]:
-    who = tutor.identify(plain_headers(request))
-    tutor.limiter.check(who)
-    return who, await read_body(request, tutor.limits.body_bytes)
+    who = await enter(tutor, request)
+    return who, await read_body(request, tutor.limits)
 
 
 def _lesson(tutor: Tutor, lesson_id: str) -> dict[str, Any]:
@@ -191,36 +193,50 @@ def _raw_records(body: dict[str, Any]) -> list[Any]:
     return raw
 
 
-def _require_kind(raw: Any, role: Role) -> None:
+def _require_kind(raw: Any, who: Principal) -> None:
     """Raises NotAllowed before anything of a body is appended."""
-    kind = raw.get("kind") if isinstance(raw, dict) else None
+    role, kind = who.role, raw.get("kind") if isinstance(raw, dict) else None
     if kind not in ALLOWED_KINDS.get(role, frozenset()):
         raise NotAllowed(f"the role {role} may not append records of this kind", code="kind_not_allowed")
+    if who.tenant != OPERATOR and not _of_tenant(raw, who.tenant):
+        raise NotAllowed("this record is for the operator, or for another tenant, to make", code="tenant_not_allowed")
     fields = raw.get("fields")
     if role is Role.REDTEAM and isinstance(fields, dict) and fields.get("source") not in (None, "tool"):
         raise NotAllowed("a person marks findings at /v1/findings; gold ones are an admin's", code="kind_not_allowed")
 
 
-async def _outcome(tutor: Tutor, raw: Any, role: Role) -> dict[str, Any]:
+def _of_tenant(raw: dict[str, Any], tenant: str) -> bool:
+    """Whether a record concerns this tenant alone: a key's id names no tenant, so revoking by it is the operator's."""
+    fields = raw.get("fields")
+    by_id = raw.get("kind") == Kind.revocation and not (isinstance(fields, dict) and fields.get("jti") is None)
+    # a condition would tell whether anybody's review, appeal or policy changed
+    free = raw.get("if_last") is None
+    return raw.get("kind") in TENANT_KINDS and raw.get("tenant") in ("", tenant) and free and not by_id
+
+
+def _require_somebody(entry: Entry) -> None:
+    """Raises BadEntry for a revocation that names neither a key nor a person: it would void nothing."""
+    if entry.kind is Kind.revocation and entry.fields.get("jti") is None and not (entry.subject or entry.subject_tag):
+        raise BadEntry("revocation: expected the id of a key, or a subject")
+
+
+async def _outcome(tutor: Tutor, raw: Any, who: Principal) -> dict[str, Any]:
     """One record's receipt or error; a bad one does not fail its neighbours. Raises Fault."""
+    actor = "operator" if who.role is Role.ADMIN else who.role.value
     try:
-        signed = replace(Entry.from_json(raw), actor="operator" if role is Role.ADMIN else role.value)
+        given = Entry.from_json(raw)
+        await require_none_of_others(tutor, who, given)
+        _require_somebody(given)
+        signed = replace(given, actor=actor)
+        if who.tenant != OPERATOR:
+            # it is the tenant's, so that its reviewers see it and no others; and under no name that an alert, a run
+            # or anything else of the system will have: those begin at 0
+            signed = replace(signed, tenant=who.tenant, seq=given.seq + 1)
         return {"receipt": asdict((await tutor.control.log.append([signed]))[0])}
-    except AuditError as error:
+    except (AuditError, NotFound) as error:
         return {"error": {"code": type(error).__name__, "message": str(error)}}
     except ServiceUnavailable as error:
         raise Fault("the log does not answer", code="log_unavailable") from error
-
-
-async def _find(tutor: Tutor, request_id: str) -> list[dict[str, Any]]:
-    """Receipts of a request from the log that holds it: its exchange log, or for operations the control log."""
-    try:
-        for log in (tutor.log_of(request_id), tutor.control.log):
-            if found := await log.receipts(request_id):
-                return found
-    except ServiceUnavailable as error:
-        raise Fault("the log does not answer", code="log_unavailable") from error
-    return []
 
 
 def _uuid(text: str) -> str:

@@ -9,7 +9,7 @@ from app.answer import Tutor
 from app.auth import Principal, Role
 from app.desk import LEASE_S, Desk
 from app.errors import BadRequest, Fault, NotAllowed
-from app.incoming import plain_headers, read_body
+from app.incoming import enter, read_body
 from app.labels import Expected, Label, Means
 from app.wire import parse_model
 from audit.receipt import Receipt
@@ -52,29 +52,30 @@ def routes(tutor: Tutor, desk: Desk) -> APIRouter:
 def _reading(router: APIRouter, tutor: Tutor, desk: Desk) -> None:
     @router.get("", summary="What awaits a look, the most urgent first")
     async def queue(request: Request, state: str = "open,labelled,disputed,agreed", limit: int = 50) -> dict[str, Any]:
-        _, tag, _ = await _reviewer(tutor, request)
+        who, tag, _ = await _reviewer(tutor, request)
         if limit < 1:
             raise BadRequest(f"expected a limit of at least 1, came {limit}", param="limit")
-        found = await desk.items(tag, state.split(","), limit)
+        found = await desk.items(who, tag, state.split(","), limit)
         return {"items": [item.describe(tag) for item in found]}
 
     @router.get("/agreement", summary="How far reviewers agree, with each other and with the gold items")
     async def agreed(request: Request) -> dict[str, Any]:
-        await _reviewer(tutor, request, (*_REVIEWERS, Role.AUDITOR))
-        return await desk.agreement()
+        who, tag, _ = await _reviewer(tutor, request, (*_REVIEWERS, Role.AUDITOR))
+        return await desk.agreement(who, tag)
 
     @router.get("/{about}", summary="One item and where it stands")
     async def item(about: str, request: Request) -> dict[str, Any]:
-        _, tag, _ = await _reviewer(tutor, request)
-        return (await desk.item(about)).describe(tag)
+        who, tag, _ = await _reviewer(tutor, request)
+        return (await desk.item(who, about)).describe(tag)
 
     @router.post("/{about}/text", summary="Its texts, for who holds the lease; that is a record")
     async def text(about: str, request: Request) -> dict[str, Any]:
         who, tag, body = await _reviewer(tutor, request)
         reason = parse_model(Looked, body or b"{}").reason
-        await desk.held(tag, about)
+        item = await desk.held(who, tag, about)
         try:
-            return {"about": about, "records": await tutor.control.log.texts(about, who.subject, reason)}
+            texts = await tutor.control.log.texts(about, who.subject, reason, item.tenant)
+            return {"about": about, "records": texts}
         except ServiceUnavailable as error:
             raise Fault("the log does not answer", code="log_unavailable") from error
 
@@ -107,11 +108,10 @@ async def _reviewer(
     tutor: Tutor, request: Request, roles: tuple[Role, ...] = _REVIEWERS
 ) -> tuple[Principal, str, bytes]:
     """Who asks, their pseudonym, and the body; raises NotAllowed for other roles."""
-    who = tutor.identify(plain_headers(request))
-    tutor.limiter.check(who)
+    who = await enter(tutor, request)
     if who.role not in roles:
         raise NotAllowed(f"the role {who.role} does not review", code="role_not_allowed")
-    body = await read_body(request, tutor.limits.body_bytes)
+    body = await read_body(request, tutor.limits)
     return who, await tutor.control.tag(who.tenant, who.subject), body
 
 

@@ -124,7 +124,8 @@ class Rulebook:
         """Take a halted challenger back on record, and put a guard that was promoted since in force."""
         rollout = self._control.state.rollout
         if rollout.halted is not None:
-            logger.error("the challenger %s is taken back after an alert", rollout.halted[:12])
+            about = {"event": "challenger_taken_back", "digest": rollout.halted}
+            logger.error("the challenger %s is taken back after an alert", rollout.halted[:12], extra=about)
             await self._control.log.append([_taken_back(self._live, rollout)])
             await self._control.refresh()
         if self.rules.guard_digest != self._weights.cited(self._live):
@@ -150,12 +151,14 @@ class Rulebook:
         try:
             await self.change(changes)
         except PolicyError as error:
-            logger.error("thresholds refused, those in force stay: %s", error)
+            about = {"event": "thresholds_refused"}
+            logger.error("thresholds refused, those in force stay: %s", error, extra=about)
             alert = {"rule": "thresholds_refused", "severity": "warning"}
             with contextlib.suppress(ServiceUnavailable, AuditError):
                 await self._control.log.append([Entry.operational(Kind.alert, alert, actor="gateway")])
         except (ServiceUnavailable, AuditError) as error:
-            logger.warning("thresholds stay until the log takes their record: %s", error)
+            about = {"event": "thresholds_wait"}
+            logger.warning("thresholds stay until the log takes their record: %s", error, extra=about)
             return False
         return True
 

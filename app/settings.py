@@ -4,27 +4,52 @@ Secrets never travel through here: only the folder that holds them does.
 """
 
 import os
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class TenantLimits(BaseModel):
+    """What all people of one tenant may use together; None leaves it to the bounds of each person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_minute: int | None = Field(None, gt=0)
+    tokens_per_minute: int | None = Field(None, gt=0)
+    concurrent: int | None = Field(None, gt=0)
 
 
 class Limits(BaseModel):
-    """Bounds of one request; a request over a bound is refused before the model sees it."""
+    """Bounds of size, number and time, each told in docs/limits.md; what is over a bound is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     body_bytes: int = Field(1_000_000, gt=0)
+    body_timeout_s: float = Field(30.0, gt=0)
+    open_requests: int = Field(192, gt=0)  # of one Gateway; fewer than Serve lets it have
     messages: int = Field(256, gt=0)
     requests_per_minute: int = Field(600, gt=0)
     tokens_per_minute: int = Field(200_000, gt=0)
     concurrent: int = Field(32, gt=0)
     redteam_requests_per_minute: int = Field(600, gt=0)
     redteam_tokens_per_minute: int = Field(200_000, gt=0)
+    each_tenant: TenantLimits = TenantLimits()
+    tenants: dict[str, TenantLimits] = Field(default_factory=dict)  # instead of `each_tenant`, by name
+    limits_timeout_s: float = Field(1.0, gt=0, le=5)
+    streams: int = Field(32, gt=0)  # of the whole graph: as many as its Models take at a time
+    queue: int = Field(64, ge=0)
+    queue_wait_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0)
     guard_timeout_s: float = Field(20.0, gt=0)
     append_timeout_s: float = Field(45.0, gt=0)  # a killed writer is back within it
+
+    @property
+    def lease_s(self) -> float:
+        """How long the place of a Gateway that died stays taken: no request of a living one takes longer."""
+        waits = self.body_timeout_s + self.queue_wait_s
+        return waits + self.guard_timeout_s + self.deadline_s + self.append_timeout_s
 
 
 class Settings(BaseModel):
@@ -43,7 +68,24 @@ class Settings(BaseModel):
     model: str = "smollm2-135m-instruct"
     judge: Path | None = None  # folder of an instruction model that settles the guard's doubts; without it none does
     judge_gpus: float = Field(0.0, ge=0)
+    signoff_key: Path | None = None  # public key whose signatures count: docs/policy.md; production needs one
+    issuers: Path | None = None  # whose identities count besides our own keys: docs/identity.md
+    tenants: dict[str, list[int]] = Field(default_factory=dict)  # exchange logs of a tenant's own, by number
+    confinement_probes: tuple[str, ...] = ()  # what the Model must not reach besides `egress.OUTSIDE`: docs/sandbox.md
+    otlp: str | None = None  # where traces go, e.g. http://collector:4318/v1/traces; without it nothing is traced
+    gateways: int = Field(1, gt=0)  # replicas of the Gateway; more than one share their limits in `redis`
+    redis: Path | None = None  # file that holds Redis' URL, which may hold a password: docs/limits.md
+    behind_tls: bool = False  # browsers are told to come by TLS alone: only where it stands in front
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _tenants_stay_apart(self) -> Self:
+        owned = list(chain.from_iterable(self.tenants.values()))
+        if not all(self.tenants.values()) or not set(owned) <= set(range(self.exchange_logs)):
+            raise ValueError(f"tenants: expected logs of 0 to {self.exchange_logs - 1} for each, came {self.tenants}")
+        if len(set(owned)) < len(owned) or len(owned) == self.exchange_logs:
+            raise ValueError(f"tenants: expected no log twice, and one left for all others, came {self.tenants}")
+        return self
 
     @property
     def audit(self) -> Path | str:
@@ -74,10 +116,13 @@ class Settings(BaseModel):
 def from_environment(**overrides: object) -> Settings:
     """Read the PRECEPTOR_ settings of the README; arguments win. Raises pydantic's ValidationError."""
     named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE",
-             "log": "PRECEPTOR_LOG_URL", "exchange_logs": "PRECEPTOR_EXCHANGE_LOGS"}  # fmt: skip
+             "log": "PRECEPTOR_LOG_URL", "exchange_logs": "PRECEPTOR_EXCHANGE_LOGS",
+             "issuers": "PRECEPTOR_ISSUERS", "otlp": "PRECEPTOR_OTLP_ENDPOINT",
+             "redis": "PRECEPTOR_REDIS_URL_FILE", "signoff_key": "PRECEPTOR_SIGNOFF_KEY"}  # fmt: skip
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
-    return given.model_copy(update={"home": given.home.absolute()})
+    paths = {"home": given.home, "issuers": given.issuers, "redis": given.redis, "signoff_key": given.signoff_key}
+    return given.model_copy(update={name: path and path.absolute() for name, path in paths.items()})
 
 
 class UnsafeEnvironment(Exception):
@@ -92,3 +137,18 @@ def require_safe_environment(settings: Settings) -> None:
         )
     if settings.mode == "production" and os.environ.get("RAY_AUTH_MODE") != "token":
         raise UnsafeEnvironment("production needs RAY_AUTH_MODE=token: without it replica ports unpickle for anyone")
+    if settings.mode == "production" and settings.signoff_key is None:
+        raise UnsafeEnvironment("production needs PRECEPTOR_SIGNOFF_KEY: no policy is served that nobody signed")
+
+
+def require_shared_limits(settings: Settings, replicas: int) -> None:
+    """Raise UnsafeEnvironment when Gateways would each count for themselves, or are more than `gateways` says."""
+    if settings.gateways > 1 and settings.redis is None:
+        raise UnsafeEnvironment(
+            f"gateways: {settings.gateways} share their limits in Redis, which PRECEPTOR_REDIS_URL_FILE has to name; "
+            "each would count for itself"
+        )
+    if replicas > settings.gateways:
+        raise UnsafeEnvironment(
+            f"num_replicas of the Gateway is {replicas}, its argument `gateways` {settings.gateways}: make them equal"
+        )

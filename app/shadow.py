@@ -47,7 +47,8 @@ async def _judge(rules: Rules, about: str, text: str, context: Context, log: Log
     try:
         decision = await rules.guard.check(text, Stage.PROMPT, context)
     except GuardFault as fault:
-        logger.warning("the challenger could not judge: %s", type(fault).__name__)
+        telling = {"event": "challenger_failed", "error": type(fault).__name__}
+        logger.warning("the challenger could not judge: %s", telling["error"], extra=telling)
     fields: dict[str, Any] = {"about": about, "guard_digest": rules.guard_digest} | judged(decision)
     with suppress(ServiceUnavailable, AuditError):
         await log.append([Entry(Kind.shadow, str(uuid7()), 0, "", "", fields)])

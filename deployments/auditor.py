@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ from audit import content, keys
 from audit.erasure import open_log
 from audit.erasure import settle as settle_erasures
 from audit.errors import AuditError, Unavailable
+from audit.keyring import read_ring
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
+from audit.store import open_store, to_address
+from deployments import metrics, tracing
 from deployments.group_commit import GroupCommit, Results, Waiting, settle
 from deployments.ports import ServiceUnavailable
+from deployments.serve_recorder import meter
 
 HEADS_EVERY_S = 60.0
 TICK_EVERY_S = 1.0
@@ -35,17 +40,27 @@ class AuditLog:
     """One replica, one log, one writing thread (group commit). A second writer is harmless: creation is exclusive."""
 
     def __init__(
-        self, root: str, name: str, keys_dir: str, interval_ms: int, siblings: list[DeploymentHandle] | None = None
+        self,
+        root: str,
+        name: str,
+        keys_dir: str,
+        interval_ms: int,
+        siblings: list[DeploymentHandle] | None = None,
+        otlp: str | None = None,
     ) -> None:
         pa.array([1])  # pyarrow imports pandas at its first conversion: better now than in the first answer
-        self._commits = GroupCommit(open_log(root, name, keys.load(Path(keys_dir))), interval_ms / 1000)
+        tracing.start(otlp, f"log {name}")
+        self._meter = meter(metrics.LOG)
+        log = open_log(root, name, keys.load(Path(keys_dir)))
+        self._commits = GroupCommit(log, interval_ms / 1000, self._meter)
         self._siblings = siblings or []
         self._place = (root, Path(keys_dir))
         self._loops = [asyncio.ensure_future(each()) for each in (self._ticking, self._packing, self._pinning)]
 
-    async def append(self, entries: list[Entry]) -> Results:
-        """Commit with whatever else waits; one result per entry, in order."""
-        return await self._commits.append(entries)
+    async def append(self, entries: list[Entry], traces: Sequence[tracing.Carrier] = ()) -> Results:
+        """Commit with whatever else waits; one result per entry, in order. `traces` are those of who waits for it."""
+        with tracing.shared("commit", traces, records=len(entries)):
+            return await self._commits.append(entries)
 
     async def tag(self, tenant: str, subject: str) -> str:
         """Pseudonym of a subject in this log."""
@@ -59,15 +74,19 @@ class AuditLog:
         """Receipts of one request."""
         return await self._commits.run(lambda log: log.receipts(request_id))
 
-    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+    async def texts(self, request_id: str, reader: str, reason: str, tenant: str | None = None) -> list[dict[str, Any]]:
         """Texts of one request of any log, opened off the event loop; the access record comes first."""
-        root, keys_dir = self._place
-        found = await asyncio.to_thread(content.open, root, keys_dir, request_id, reader=reader, reason=reason)
+        opening = partial(content.open, *self._place, request_id, reader=reader, reason=reason, tenant=tenant)
+        found = await asyncio.to_thread(opening)
         return [asdict(text) for text in found]
 
     async def head(self) -> dict[str, Any]:
         """Origin, size and root of this log, for the control log to pin."""
         return await self._commits.run(lambda log: log.head())
+
+    async def ring(self) -> str:
+        """The public keys of the root, as its newest file has them."""
+        return str(await asyncio.to_thread(lambda: read_ring(open_store(to_address(str(self._place[0]))))))
 
     async def checkpoint(self) -> str:
         """The signed head (tlog-checkpoint)."""
@@ -75,6 +94,7 @@ class AuditLog:
 
     async def check_health(self) -> None:
         """A slow or full disk is no reason to restart the writer; a dead loop is."""
+        self._meter.refresh()
         if self._commits.ended or any(loop.done() for loop in self._loops):
             raise RuntimeError("a loop of the log's writer ended")
 
@@ -92,6 +112,11 @@ class AuditLog:
 
     async def _tick(self) -> None:
         await self._commits.run(lambda log: (log.tick(time.time_ns() // 1000), settle_erasures(log)))
+        signed_us, files = await self._commits.run(
+            lambda log: (log.memory.end.ts, sum(not file.is_pack for file in log.memory.reader.files))
+        )
+        self._meter.measure(metrics.CHECKPOINT, signed_us / 1_000_000)
+        self._meter.measure(metrics.LOG_FILES, files)
 
     async def _pack(self) -> None:
         while await self._commits.pack():
@@ -107,14 +132,16 @@ class AuditLog:
         try:
             await work()
         except AuditError as error:
-            logger.warning("%s failed: %s", name, type(error).__name__)
+            about = {"event": "upkeep_failed", "work": name, "error": type(error).__name__}
+            logger.warning("%s failed: %s", name, about["error"], extra=about)
 
     async def _pin_heads(self) -> None:
         for sibling in self._siblings:
             try:
                 head = await asyncio.wait_for(sibling.head.remote(), TICK_EVERY_S * 5)
             except (TimeoutError, RayError, RayServeException) as error:
-                logger.warning("a sibling log gave no head: %s", type(error).__name__)
+                about = {"event": "head_missing", "error": type(error).__name__}
+                logger.warning("a sibling log gave no head: %s", about["error"], extra=about)
                 continue
             await self.append([Entry.operational(Kind.head, head)])
 
@@ -126,12 +153,19 @@ class LogHandle:
         self._handle = handle
         self._timeout = timeout_s
         self._waiting: list[Waiting] = []
+        self._traces: list[tracing.Carrier] = []
         self._sender: asyncio.Task[None] | None = None
 
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """See LogPort. A retry sends the same (request_id, seq), so nothing is logged twice."""
+        with tracing.span("log", records=len(entries)):
+            return await self._append(entries)
+
+    async def _append(self, entries: Sequence[Entry]) -> list[Receipt]:
         done: asyncio.Future[Results] = asyncio.get_running_loop().create_future()
         self._waiting.append((list(entries), done))
+        if traced := tracing.carrier():
+            self._traces.append(traced)
         if self._sender is None or self._sender.done():
             # In no request's context: Serve cancels what a request started when its client hangs up, and these
             # entries are everybody's.
@@ -156,9 +190,13 @@ class LogHandle:
         """See LogPort."""
         return list(await self._call("receipts", request_id))
 
-    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
+    async def texts(self, request_id: str, reader: str, reason: str, tenant: str | None = None) -> list[dict[str, Any]]:
         """See LogPort."""
-        return list(await self._call("texts", request_id, reader, reason))
+        return list(await self._call("texts", request_id, reader, reason, tenant))
+
+    async def ring(self) -> str:
+        """See LogPort."""
+        return str(await self._call("ring"))
 
     async def checkpoint(self) -> str:
         """See LogPort."""
@@ -167,10 +205,11 @@ class LogHandle:
     async def _send(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
+            traces, self._traces = self._traces, []
             results: Results
             flat = [entry for entries, _ in batch for entry in entries]
             try:
-                results = list(await self._call("append", flat))
+                results = list(await self._call("append", flat, *([traces] if traces else [])))
             except ServiceUnavailable as error:
                 results = [Unavailable(str(error))] * len(flat)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  whoever waits must be answered
@@ -187,7 +226,8 @@ class LogHandle:
                     except RayTaskError as error:
                         raise ServiceUnavailable("log", f"{method} failed") from error
                     except (RayError, RayServeException) as error:
-                        logger.warning("log call %s failed: %s; trying again", method, type(error).__name__)
+                        about = {"event": "log_call_failed", "method": method, "error": type(error).__name__}
+                        logger.warning("log call %s failed: %s; trying again", method, about["error"], extra=about)
                         await asyncio.sleep(0.25)
         except TimeoutError as error:
             raise ServiceUnavailable("log", f"no answer within {self._timeout:g} s") from error

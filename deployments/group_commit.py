@@ -13,6 +13,8 @@ from audit.log import Log
 from audit.receipt import Receipt
 from audit.record import Entry
 from audit.upkeep import Upkeep
+from deployments import metrics
+from deployments.meter import Meter, Silent
 
 T = TypeVar("T")
 Results = list[Receipt | AuditError]
@@ -26,8 +28,9 @@ logger = logging.getLogger("ray.serve")
 class GroupCommit:
     """Owns the one thread that touches a log, and a second one that merges its files meanwhile."""
 
-    def __init__(self, log: Log, interval_s: float) -> None:
+    def __init__(self, log: Log, interval_s: float, meter: Meter | None = None) -> None:
         self._log = log
+        self._meter = meter or Meter(Silent())
         self._upkeep = Upkeep(log)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log")
         self._packer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pack")
@@ -49,6 +52,7 @@ class GroupCommit:
         self._waiting.append((list(entries), done))
         self._wake.set()
         self._held += len(entries)
+        self._meter.measure(metrics.LOG_WAITING, self._held)
         if self._held >= FULL:
             self._full.set()
         return await done
@@ -91,6 +95,7 @@ class GroupCommit:
             batch, self._waiting, self._held = self._waiting, [], 0
             started = time.monotonic()
             self.commits += 1
+            self._meter.measure(metrics.LOG_WAITING, 0)
             settle(batch, await self._commit([entry for entries, _ in batch for entry in entries]))
 
     async def _until_due(self, due: float) -> None:
@@ -100,14 +105,23 @@ class GroupCommit:
                 await self._full.wait()
 
     async def _commit(self, entries: list[Entry]) -> Results:
+        self._meter.measure(metrics.COMMIT_RECORDS, len(entries))
+        self._meter.count(metrics.LOG_RECORDS, len(entries))
         try:
-            return await self.run(lambda log: log.append(entries))
+            with self._meter.timed(metrics.COMMIT_SECONDS):
+                return await self.run(lambda log: log.append(entries))
         except AuditError as error:
-            logger.warning("append failed: %s", type(error).__name__)
-            return [error] * len(entries)
+            return self._failed(error, error, len(entries))
         except Exception as error:  # noqa: BLE001  an error nobody foresaw must refuse, not hang, and its text may quote a prompt
-            logger.error("append failed: %s", type(error).__name__)
-            return [Unavailable(f"append failed: {type(error).__name__}")] * len(entries)
+            return self._failed(error, Unavailable(f"append failed: {type(error).__name__}"), len(entries))
+
+    def _failed(self, error: Exception, told: AuditError, entries: int) -> Results:
+        about = {"event": "commit_failed", "error": type(error).__name__}
+        logger.log(
+            logging.WARNING if error is told else logging.ERROR, "append failed: %s", about["error"], extra=about
+        )
+        self._meter.count(metrics.COMMIT_FAILURES)
+        return [told] * entries
 
 
 def settle(batch: Sequence[Waiting], results: Results) -> None:

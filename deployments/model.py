@@ -12,11 +12,13 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments import embedded
+from deployments import embedded, metrics, tracing
 from deployments.auditor import LogHandle
+from deployments.confinement import Demands, require
 from deployments.generation import Engine, Piece, Sampling
 from deployments.ports import ServiceUnavailable
 from deployments.promoted import NotPromoted, Promotions
+from deployments.serve_recorder import meter
 from deployments.served import Served
 
 COALESCE_S = 0.04  # a streamed chunk costs about 2 ms of CPU per hop, so tokens travel together
@@ -26,18 +28,21 @@ PROBLEM_TIMEOUT_S = 1.0  # whoever asks whether we are ready waits two seconds
 
 @serve.deployment
 class Model:
-    """One engine per replica. Ready once its base was hashed and found promoted, and the active adapter was tried.
+    """One engine per replica. Ready once it is proven confined, its base was hashed and found promoted, and the active
+    adapter was tried.
 
     An adapter that cannot be loaded keeps no replica from starting: whoever has to take that promotion back needs the
     graph for it. Until then it answers nothing, see `problem`.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, models: str, name: str, control: DeploymentHandle, root: str
+        self, models: str, name: str, control: DeploymentHandle, ring: str, demands: Demands
     ) -> None:
+        await asyncio.to_thread(require, demands)
+        self._meter = meter(metrics.MODEL)
         base = await asyncio.to_thread(_checked, Path(models) / name)
         log = LogHandle(control, START_TIMEOUT_S)
-        promotions = Promotions(log, name, root)
+        promotions = Promotions(log, name, ring)
         await promotions.refresh()
         if not promotions.any_of(base):
             raise NotPromoted(f"model {name}: no promotion record names digest {base.digest}")
@@ -52,18 +57,33 @@ class Model:
 
     async def check_health(self) -> None:
         """A model that is refused does not restart us, it would be refused again; a dead loop of ours does."""
+        self._meter.measure(metrics.MODEL_READY, 0 if self._served.problem() else 1)
+        self._meter.refresh()
         if self._loop.done():
             raise RuntimeError("the loop of the Model ended")
 
     async def stream(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         """Pieces of about 40 ms of text each; when the caller goes away the generation ends before its next token."""
         text, since = "", time.monotonic()
-        async with aclosing(self._served.stream(prompt, sampling, digest)) as pieces:
+        async with aclosing(self._counted(prompt, sampling, digest)) as pieces:
             async for piece in pieces:
                 text += piece.text
                 if piece.finish_reason or piece.tokens == 1 or time.monotonic() - since > COALESCE_S:
                     yield Piece(text, piece.tokens, piece.finish_reason)
                     text, since = "", time.monotonic()
+
+    async def _counted(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
+        began, tokens = time.monotonic(), 0
+        try:
+            with self._meter.running(metrics.MODEL_STREAMS):
+                async with aclosing(self._served.stream(prompt, sampling, digest)) as pieces:
+                    async for piece in pieces:
+                        if not tokens and piece.tokens:
+                            self._meter.measure(metrics.MODEL_FIRST, time.monotonic() - began)
+                        tokens = piece.tokens
+                        yield piece
+        finally:
+            self._meter.count(metrics.MODEL_TOKENS, tokens)
 
 
 class RemoteModel:
@@ -81,15 +101,24 @@ class RemoteModel:
         return self._problem
 
     async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
-        """See ModelPort; raises ServiceUnavailable when the replica dies or is overloaded."""
-        response = self._streams.stream.remote(list(prompt), sampling, digest)
+        """See ModelPort; raises ServiceUnavailable when the replica dies or is overloaded.
+
+        The span of the Model is made here: a confined replica may open no connection, to a collector neither.
+        """
+        response, tokens = self._streams.stream.remote(list(prompt), sampling, digest), 0
+        span = tracing.begin("generate", prompt_tokens=len(prompt))
         try:
             async for piece in response:
+                if not tokens:
+                    span.add_event("first piece")
+                tokens = piece.tokens
                 yield piece
         except (RayError, RayServeException) as error:
             raise ServiceUnavailable("model", type(error).__name__) from error
         finally:
             response.cancel()
+            span.set_attribute("preceptor.tokens", tokens)
+            span.end()
 
 
 async def _said(handle: DeploymentHandle) -> str | None:

@@ -51,8 +51,13 @@ class LogPort(Protocol):
         """Receipts of one request's records, each with kind, seq and subject tag."""
         ...
 
-    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
-        """The texts of one request in any log; that `reader` opened them, and why, is a record first."""
+    async def texts(self, request_id: str, reader: str, reason: str, tenant: str | None = None) -> list[dict[str, Any]]:
+        """The texts of one request in any log, or of what is the tenant's of it; that `reader` opened them, and why,
+        is a record first."""
+        ...
+
+    async def ring(self) -> str:
+        """The log's public keys, each endorsed by the one before (see audit.keyring); whoever pins one checks it."""
         ...
 
     async def checkpoint(self) -> str:

@@ -1,7 +1,8 @@
 """What the control log says about one model name: which digest is active, and the files that its record names.
 
 Nothing here is believed because it came over a handle: a promotion counts once its receipt leads to a head that the
-log's public key has signed.
+log's public key has signed, and a newer key counts once the one that we were started with has endorsed it. So a replica
+needs neither the log's folder nor a way to its store.
 """
 
 import asyncio
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audit.keyring import read_ring
+from audit.errors import BadNote
+from audit.keyring import KeyRing, parse_ring
 from audit.proof import check_receipt
-from audit.store import open_store, to_address
 from deployments.adapter import FILES, AdapterFolder, joined
 from deployments.embedded import ModelFolder
 from deployments.ports import LogPort
@@ -68,12 +69,15 @@ class Promotion:
 
 
 class Promotions:
-    """The promotions of one name, oldest first; kept by tailing the control log."""
+    """The promotions of one name, oldest first; kept by tailing the control log. `ring` holds the log's public keys.
 
-    def __init__(self, log: LogPort, name: str, root: str) -> None:
+    Raises BadNote for another text.
+    """
+
+    def __init__(self, log: LogPort, name: str, ring: str) -> None:
         self.name = name
         self._log = log
-        self._root = root
+        self._ring = parse_ring(ring.encode())
         self._next = 0
         self._turn = asyncio.Lock()
         self._found: list[Promotion] = []
@@ -112,14 +116,16 @@ class Promotions:
         proofs = [receipt["proof"] for receipt in receipts if receipt["seq"] == leaf["seq"]]
         if not proofs:
             raise NotPromoted(f"promotion of {promotion.digest}: expected a receipt, the log has none")
-        proven = await asyncio.to_thread(_proven, proofs[0], self._root)
-        if proven != leaf:
+        ring = await self._newest_ring()
+        if check_receipt(proofs[0], ring).leaf != leaf:
             raise NotPromoted(f"promotion of {promotion.digest}: its receipt is about another record")
+
+    async def _newest_ring(self) -> KeyRing:
+        ring = parse_ring((await self._log.ring()).encode())
+        if not ring.extends(self._ring):
+            raise BadNote(f"keys of the log: expected those of {self._ring.name} and whom they endorse, came others")
+        return ring
 
 
 def _names(leaf: Mapping[str, Any], name: str) -> bool:
     return bool(leaf["kind"] == "promotion" and leaf["fields"]["name"] == name)
-
-
-def _proven(proof: str, root: str) -> dict[str, Any]:
-    return check_receipt(proof, read_ring(open_store(to_address(root)))).leaf

@@ -151,7 +151,7 @@ class Served:
         self._refused[digest] = (f"model {digest} is not served: {said}", time.monotonic())
         if known:
             return
-        logger.error("%s", self._refused[digest][0])
+        logger.error("%s", self._refused[digest][0], extra={"event": "model_refused", "digest": digest})
         alert = {"rule": "model_refused", "severity": "critical", "about": digest}
         with contextlib.suppress(ServiceUnavailable, AuditError):
             await self._log.append([Entry.operational(Kind.alert, alert, actor="model")])

@@ -98,14 +98,14 @@ class Running:
         raise AssertionError(f"the graph did not heal within {seconds} s: {self.applications()}")
 
 
-def start(home: Path, *, seconds: float = 400, **env: str) -> Running:
+def start(home: Path, *, seconds: float = 400, module: str = "app.run", **env: str) -> Running:
     """`python -m app.run` with its own home and a free port; returns when it has printed its last line."""
     home.mkdir(parents=True, exist_ok=True)
     embedded.prepare(MODELS, print)  # once for all starts of a test run
     if not (home / "models").exists():
         (home / "models").symlink_to(MODELS)
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.run"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
         env=os.environ | {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(free_port())} | env,
         stdout=subprocess.PIPE,
@@ -142,6 +142,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The launcher's own Ray with `tests.serve.small` on it: everything but weights."""
+    started = start(tmp_path_factory.mktemp("small"), module="tests.serve.small")
+    yield started
+    stop(started)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A tutor on a real log and real rules, with a scripted model and scorer: small honest fakes only."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
@@ -14,20 +13,24 @@ from fastapi import FastAPI
 
 from app.answer import Tutor
 from app.api import create_app
-from app.auth import Role, TokenKey
+from app.auth import OPERATOR, Role, TokenKey
 from app.control import ControlView
 from app.desk import Desk
-from app.limits import Limiter
+from app.identity import Identities
+from app.limiting.limiter import Limiter
+from app.limiting.queue import FairQueue
 from app.rulebook import Rulebook, Weights
 from app.settings import Limits
 from app.shadow import Shadow
 from app.terms import Terms, load_lessons
 from audit import content, init, keys
 from audit.errors import AuditError, Unavailable
+from audit.keyring import read_ring
 from audit.log import Log
 from audit.query import Asker
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
+from audit.store import open_store
 from deployments.chat import Turn
 from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
@@ -70,9 +73,12 @@ class LocalLog:
     async def receipts(self, request_id: str) -> list[dict[str, Any]]:
         return self.log.receipts(request_id)
 
-    async def texts(self, request_id: str, reader: str, reason: str) -> list[dict[str, Any]]:
-        found = content.open(*self.place, request_id, reader=reader, reason=reason)
+    async def texts(self, request_id: str, reader: str, reason: str, tenant: str | None = None) -> list[dict[str, Any]]:
+        found = content.open(*self.place, request_id, reader=reader, reason=reason, tenant=tenant)
         return [asdict(text) for text in found]
+
+    async def ring(self) -> str:
+        return str(read_ring(open_store(self.place[0])))
 
     async def checkpoint(self) -> str:
         return self.log.checkpoint()
@@ -148,13 +154,20 @@ class WordChat:
 class World:
     """The application and everything a test turns or looks at."""
 
-    def __init__(self, home: Path, limits: Limits, *, strict: bool = False) -> None:
+    def __init__(
+        self, home: Path, limits: Limits, *, strict: bool = False, tenants: dict[str, list[int]] | None = None
+    ) -> None:
         TokenKey.create(home / "keys")
-        init.begin(home / "audit", home / "keys", "test", 1, [promotion("a" * 64)])
+        owned = [number for numbers in (tenants or {}).values() for number in numbers]
+        init.begin(home / "audit", home / "keys", "test", 1 + len(owned), [promotion("a" * 64)])
         material = keys.load(home / "keys")
         self.root, self.keys_dir = home / "audit", home / "keys"
         self.control = LocalLog(Log.open(self.root / "control", material), self.root, self.keys_dir)
-        self.exchange = LocalLog(Log.open(self.root / "exchange-0", material), self.root, self.keys_dir)
+        self.exchanges = [
+            LocalLog(Log.open(self.root / f"exchange-{number}", material), self.root, self.keys_dir)
+            for number in range(1 + len(owned))
+        ]
+        self.exchange = self.exchanges[0]
         self.model, self.scorer = ScriptedModel(), ScriptedScorer()
         self.issuer = TokenKey.load(home / "keys")
         self.view = ControlView(self.control)
@@ -165,18 +178,20 @@ class World:
         weights = Weights(SHIPPED, lambda digest: self.scorers[digest], lambda digest: self.scorers[digest])
         self.tutor = Tutor(
             name="tiny",
-            keys=self.issuer,
+            keys=Identities(self.issuer),
             control=self.view,
-            logs=[self.exchange],
+            logs=self.exchanges,
             rulebook=Rulebook(Policy.load(), weights, limits.guard_timeout_s, self.view, terms.digest),
             shadow=Shadow(),
             model=self.model,
             chat=WordChat(),  # type: ignore[arg-type]
             terms=terms,
             lessons=load_lessons(),
-            limiter=Limiter(limits, time.monotonic),
+            limiter=Limiter.alone(limits),
+            queue=FairQueue(limits),
             limits=limits,
             strict=strict,
+            tenants=tenants or {},
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app(), raise_app_exceptions=False),
@@ -188,8 +203,8 @@ class World:
         asker = Asker(self.root)
         return create_app(self.tutor, self.counts, Desk(lambda sql: asker.ask(sql).to_pylist(), self.control))
 
-    def key(self, subject: str = "ada", role: Role = Role.LEARNER, ttl_s: int = 600) -> str:
-        return self.issuer.mint(subject, "school", role, ttl_s)[0]
+    def key(self, subject: str = "ada", role: Role = Role.LEARNER, ttl_s: int = 600, tenant: str | None = None) -> str:
+        return self.issuer.mint(subject, tenant or (OPERATOR if role is Role.ADMIN else "school"), role, ttl_s)[0]
 
     async def accept(self) -> None:
         await self.view.refresh()

@@ -277,6 +277,6 @@ async def test_operators_append_only_the_kinds_of_their_role(world) -> None:
 
 async def test_a_revoked_key_is_refused(world) -> None:
     token, who = world.issuer.mint("mallory", "school", Role.LEARNER, 600)
-    world.view.state.revoked.add(who.jti)
+    world.view.state.apply({"kind": "revocation", "subject": None, "fields": {"jti": who.jti}})
     answer = await world.http.get("/v1/models", headers={"authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "revoked_api_key")

@@ -53,7 +53,7 @@ class Replica:
         self.served = self.another()
 
     def another(self) -> Served:
-        promotions = Promotions(self.log, "tiny", str(self.home / "audit"))
+        promotions = Promotions(self.log, "tiny", (self.home / "audit" / "log.vkey").read_text())
         return Served(self.engine, self.base, self.home / "models", self.log, promotions)
 
     def adapter(self, seed: int, **how: Any) -> str:
@@ -224,7 +224,7 @@ async def test_what_no_record_names_is_not_served(replica) -> None:
 async def test_a_receipt_that_is_missing_forged_or_another_records_proves_nothing(replica) -> None:
     await replica.promote(None)
     other = replica.log.log.tail(0)[0]["request_id"]
-    promotions = Promotions(replica.log, "tiny", str(replica.home / "audit"))
+    promotions = Promotions(replica.log, "tiny", await replica.log.ring())
     await promotions.refresh()
     await promotions.prove(promotions.newest)
     leaf, genuine = promotions.newest.leaf, replica.log.receipts

@@ -13,6 +13,7 @@ from audit.record import Entry, Kind
 from deployments import embedded
 from deployments.adapter import joined
 from deployments.chat import ChatFormat, Turn
+from deployments.confinement import Demands
 from deployments.embedded import ModelFilesDiffer
 from deployments.generation import Sampling
 from deployments.model import Model, RemoteModel
@@ -54,7 +55,8 @@ async def promote(home: Path, name: str, adapter: str | None = None) -> str:
 async def start(home: Path, name: str = "tiny") -> Any:
     log = LocalLog(Log.open(home / "audit" / "control", keys.load(home / "keys")), home / "audit", home / "keys")
     replica = Model.func_or_class.__new__(Model.func_or_class)
-    await replica.__init__(str(home / "models"), name, Handle(log), str(home / "audit"))
+    demands = Demands(outside=(), private=(), fixed=(), required=False)
+    await replica.__init__(str(home / "models"), name, Handle(log), await log.ring(), demands)
     replica._loop.cancel()
     return replica
 
