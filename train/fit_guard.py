@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
     options.add_argument("--epochs", type=int, default=4)
-    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows, what only looks dangerous first (0: all)")
+    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows, and what only looks dangerous")
     options.add_argument("--start", type=Path, metavar="DIR", help="weights to go on from, such as guards/weights")
     options.add_argument(
         "--rate", type=float, default=0.0, help="peak learning rate; 0: the plan's, a tenth with --start"
@@ -69,7 +69,9 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
     if config.get("start"):
         learner.restore(load_file(Path(config["start"]) / "guard.safetensors"))
     report = progress if rank == 0 else (lambda _: None)
-    learner.restore(guard_loop.fit(wrap(learner) if wrap else learner, guard_loop.Batches(share), stop, plan, report))
+    batches = guard_loop.Batches(share)
+    memory = guard_loop.remember(learner, batches, _known) if config.get("start") else None
+    learner.restore(guard_loop.fit(wrap(learner) if wrap else learner, batches, stop, plan, report, memory))
     out = Path(config["out"])
     if rank == 0:
         heat = guard_card.temperatures(learner, guard_loop.Batches(parts.of("tune")))
@@ -84,7 +86,7 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
 
 
 def _rows(every: "list[Row]", most: int) -> "list[Row]":
-    """All rows, or for a trial so many beside what decisions taught: what only looks dangerous first.
+    """All rows, or for a trial what decisions taught, so many of the others, and all that only look dangerous.
 
     Who learns new disguises unlearns first what harmless texts look most like them; chance alone would keep a few.
     """
@@ -92,9 +94,14 @@ def _rows(every: "list[Row]", most: int) -> "list[Row]":
 
     if not most:
         return every
-    taught = [row for row in every if row.source.startswith("feedback/")]
-    known = [row for row in every if not row.source.startswith("feedback/")]
-    return taught + sorted(known, key=lambda row: row.source not in SCARY)[:most]
+    taught = [row for row in every if not _known(row)]
+    known = [row for row in every if _known(row)]
+    return taught + known[:most] + [row for row in known[most:] if row.source in SCARY]
+
+
+def _known(row: "Row") -> bool:
+    """Whether the guard's own data holds the row, so that earlier weights have learnt it."""
+    return not row.source.startswith("feedback/")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

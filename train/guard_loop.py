@@ -26,7 +26,28 @@ class Plan:
     rank: int = 48
     looks: int = 8
     smoothing: float = 0.03
+    keeping: float = 0.5
     seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the weights that a fit goes on from said of its rows: logits of both heads, and whether a row is known.
+
+    A known row teaches no label again; it holds the logits where they are (dark experience replay, Buzzega 2020).
+    """
+
+    override: torch.Tensor
+    intent: torch.Tensor
+    known: torch.Tensor
+
+    def drift(self, override: torch.Tensor, intent: torch.Tensor, group: Sequence[int]) -> torch.Tensor:
+        """Mean squared distance of the logits of known rows from what is remembered, summed over rows."""
+        at = torch.tensor(group)
+        known = self.known[at].float()
+        forced = (override - self.override[at]).square()
+        meant = (intent - self.intent[at]).square().mean(1)
+        return ((forced + meant) * known).sum()
 
 
 class Learner(nn.Module):
@@ -109,7 +130,8 @@ def logits(learner: nn.Module, batches: Batches) -> tuple[torch.Tensor, torch.Te
     learner.eval()
     override, intent = torch.zeros(len(batches.rows)), torch.zeros(len(batches.rows), len(NAMES))
     for group in batches.draw(32):
-        override[group], intent[group] = learner(*batches.padded(group))
+        forced, meant = learner(*batches.padded(group))
+        override[group], intent[group] = forced.float(), meant.float()
     return override, intent
 
 
@@ -135,8 +157,20 @@ def ranking(learner: nn.Module, batches: Batches) -> float:
     return (auc(harm[meant], kinds[meant] >= HARMFUL) + auc(override[forced], flags[forced] == 1)) / 2
 
 
-def fit(learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: Report) -> dict[str, torch.Tensor]:
-    """Train `learner` (a Learner, or DDP around one); the tensors of the look that ranks the stop rows best."""
+def remember(learner: nn.Module, batches: Batches, known: Callable[[Row], bool]) -> Memory:
+    """What `learner` says of the rows now."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # as it will be compared
+        override, intent = logits(learner, batches)
+    return Memory(override, intent, torch.tensor([known(row) for row in batches.rows]))
+
+
+def fit(
+    learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: Report, memory: Memory | None = None
+) -> dict[str, torch.Tensor]:
+    """Train `learner` (a Learner, or DDP around one); the tensors of the look that ranks the stop rows best.
+
+    With a memory, only rows that it does not know teach their labels.
+    """
     inner: Learner = learner.module if hasattr(learner, "module") else learner  # type: ignore[assignment]
     rng = random.Random(plan.seed)  # noqa: S311 reproducible, not secret
     groups = [group for _ in range(plan.epochs) for group in train.draw(plan.batch, rng)]
@@ -149,7 +183,7 @@ def fit(learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: R
         learner.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):  # half the time where the processor has bf16
             override, intent = learner(*train.padded(group))
-        value = loss(override.float(), intent.float(), [train.rows[i] for i in group], plan.smoothing)
+        value = _value(override.float(), intent.float(), train, group, plan, memory)
         optimiser.zero_grad()
         torch.autograd.backward(value)
         nn.utils.clip_grad_norm_(trained, 1.0)
@@ -162,3 +196,14 @@ def fit(learner: nn.Module, train: Batches, stop: Batches, plan: Plan, report: R
             if seen > best:
                 best, kept = seen, inner.tensors()
     return kept
+
+
+def _value(
+    override: torch.Tensor, intent: torch.Tensor, train: Batches, group: list[int], plan: Plan, memory: Memory | None
+) -> torch.Tensor:
+    rows = [train.rows[i] for i in group]
+    if memory is None:
+        return loss(override, intent, rows, plan.smoothing)
+    new = [at for at, i in enumerate(group) if not memory.known[i]]
+    taught = loss(override[new], intent[new], [rows[at] for at in new], plan.smoothing) * len(new) if new else 0.0
+    return (taught + plan.keeping * memory.drift(override, intent, group)) / len(group)
