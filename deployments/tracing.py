@@ -8,10 +8,15 @@ Sampling is the SDK's: OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG; headers 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.trace import Span
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+SCOPE = "preceptor"
 REQUEST_ID = "preceptor.request_id"
 Carrier = Mapping[str, str]
 
@@ -28,15 +33,22 @@ def start(endpoint: str | None, part: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    class Ours(BatchSpanProcessor):
+        """Others' spans may hold a text: FastAPI's the path that a client chose, guardrails' what it is to judge."""
+
+        def on_end(self, span: "ReadableSpan") -> None:
+            if span.instrumentation_scope and span.instrumentation_scope.name == SCOPE:
+                super().on_end(span)
+
     provider = TracerProvider(resource=Resource.create({"service.name": "preceptor", "preceptor.part": part}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    provider.add_span_processor(Ours(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
 
 
 def begin(name: str, carrier: Carrier | None = None, **numbers: str | int) -> Span:
     """A span that its caller ends; for generators, which may be closed in another context. Child of `carrier`."""
     around = propagate.extract(carrier) if carrier else context.get_current()
-    span = trace.get_tracer("preceptor").start_span(name, around)
+    span = trace.get_tracer(SCOPE).start_span(name, around)
     if span.is_recording():
         request_id = baggage.get_baggage(REQUEST_ID, around)
         about = {f"preceptor.{name}": number for name, number in numbers.items()}

@@ -24,6 +24,8 @@ async def question():
     first = tracing.begin_question("id-1")
     try:
         with tracing.span("check", stage="prompt"):
+            with trace.get_tracer("guardrails-ai").start_as_current_span("a validator's") as strange:
+                strange.set_attribute("input", "HARMWORD")
             carrier = tracing.carrier()
             raise RuntimeError("the prompt was HARMWORD")
     except RuntimeError:
