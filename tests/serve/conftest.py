@@ -81,8 +81,9 @@ class Running:
             return
 
     def pids(self, deployment: str) -> list[int]:
-        replicas = self.applications()["deployments"][deployment]["replicas"]
-        return [replica["pid"] for replica in replicas if replica["state"] == "RUNNING" and replica["pid"]]
+        """Of the replicas that run; none while a new graph is built."""
+        found = self.applications()["deployments"].get(deployment, {"replicas": []})
+        return [replica["pid"] for replica in found["replicas"] if replica["state"] == "RUNNING" and replica["pid"]]
 
     def kill(self, deployment: str, how: signal.Signals = signal.SIGKILL) -> None:
         for pid in self.pids(deployment):

@@ -36,10 +36,10 @@ def wait_until_new(running: Running, old: dict[str, list[int]]) -> None:
     while True:
         states = running.applications()["deployments"]
         new = {name: running.pids(name) for name in old}
-        ready = all(states[name]["status"] == "HEALTHY" and new[name] for name in old)
+        ready = all(new[name] and states[name]["status"] == "HEALTHY" for name in old)
         if ready and not any(set(old[name]) & set(new[name]) for name in old):
             return
-        assert time.monotonic() < until, (old, new, {name: states[name]["status"] for name in old})
+        assert time.monotonic() < until, (old, new, {name: states[name]["status"] for name in states})
         time.sleep(1)
 
 

@@ -53,10 +53,10 @@ def update(running: Running, change: Any, count: int) -> None:
     until = time.monotonic() + DONE_WITHIN_S
     while True:
         new = running.pids("Gateway")
-        status = running.applications()["deployments"]["Gateway"]["status"]
-        if status == "HEALTHY" and len(new) == count and not old & set(new):
+        found = running.applications()
+        if len(new) == count and not old & set(new) and found["deployments"]["Gateway"]["status"] == "HEALTHY":
             return
-        assert time.monotonic() < until, (old, new, status, running.applications()["message"])
+        assert time.monotonic() < until, (old, new, found["status"], found["message"])
         time.sleep(1)
 
 
