@@ -58,9 +58,9 @@ class _Plan:
 
 
 def _require_empty(root: str | Path) -> None:
-    if isinstance(root, Path) and not root.exists():
-        return
     store = open_store(root)
+    if isinstance(store, LocalStore) and not Path(root).exists():
+        return
     if store.names() or store.folders():
         raise AlreadyBegun(f"{root}: expected an absent or empty folder")
 
