@@ -221,15 +221,16 @@ def test_founding_records_follow_the_list_of_logs(tmp_path):
     leaves = Log.open(tmp_path / "audit" / "control", keys.load(tmp_path / "keys")).tail(0)
     assert [leaf["kind"] for leaf in leaves] == ["genesis", "logs", "policy"]
 
-
-def test_a_root_is_begun_where_no_folder_is_yet_however_it_is_named(tmp_path):
-    init.begin(str(tmp_path / "as" / "text"), tmp_path / "keys", "test", 1)
-    assert (tmp_path / "as" / "text" / "control").is_dir()
     assert len(leaves[1]["fields"]["logs"]) == 3
     bad = Entry.operational(Kind.policy, {"wrong": 1})
     with pytest.raises(BadEntry):
         init.begin(tmp_path / "again", tmp_path / "keys", "test", 1, [bad])
     assert not list(tmp_path.glob("*again*"))
+
+
+def test_a_root_is_begun_where_no_folder_is_yet_however_it_is_named(tmp_path):
+    init.begin(str(tmp_path / "as" / "text"), tmp_path / "keys", "test", 1)
+    assert (tmp_path / "as" / "text" / "control").is_dir()
 
 
 def test_keys_are_private_and_subject_keys_agree(world, tmp_path):
