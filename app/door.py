@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth import Principal
-from app.errors import Fault, PreceptorError
+from app.errors import Fault, PreceptorError, RateLimited
 from app.limiting.limiter import Limiter
 
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})  # a busy Gateway is not a dead one
@@ -22,17 +22,16 @@ class Visit:
 
     limiter: Limiter
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    who: Principal | None = None
+    limits: dict[str, str] = field(default_factory=dict)  # of whoever asked, as header fields, once that is known
 
     async def admit(self, who: Principal) -> None:
         """Count the request and hold one of its holder's places to the end; raises RateLimited or Fault."""
-        self.who = who
-        await self.limiter.check(who)
+        try:
+            self.limits = await self.limiter.check(who)
+        except RateLimited as error:
+            self.limits = error.limits
+            raise
         await self.stack.enter_async_context(self.limiter.place(who))
-
-    def fields(self) -> dict[str, str]:
-        """The limits of whoever asked; nothing before that is known."""
-        return self.limiter.headers(self.who) if self.who else {}
 
 
 class Door:
@@ -59,7 +58,7 @@ class Door:
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(visit.fields())
+                MutableHeaders(scope=message).update(visit.limits)
             await send(message)
 
         self._open += 1

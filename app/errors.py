@@ -141,6 +141,11 @@ class RateLimited(PreceptorError):
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
 
+    def __init__(self, message: str, *, retry_after_s: int, limits: dict[str, str] | None = None) -> None:
+        """`limits` are the header fields that tell what is left."""
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.limits = limits or {}
+
 
 class Refused(PreceptorError):
     """The guard refuses the prompt; a judgement, not a fault."""

@@ -5,7 +5,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +21,6 @@ from app.limiting.memory import in_process
 from app.limiting.shared import in_redis, read_url, shared_names
 from app.settings import Limits, Settings
 
-REMEMBERED = 10_000
 RETRY_S = 2  # what a client is told while the counts cannot be had
 
 logger = logging.getLogger("ray.serve")
@@ -35,7 +34,6 @@ class Limiter:
     limits: Limits
     counts: Counts
     names: Pseudonyms
-    _told: dict[str, dict[str, str]] = field(default_factory=dict)
     _ends: set[asyncio.Task[None]] = field(default_factory=set)  # the loop itself holds tasks weakly
 
     @classmethod
@@ -51,22 +49,26 @@ class Limiter:
         """The limiter of a single Gateway."""
         return cls(limits, in_process(clock), Pseudonyms(secrets.token_bytes(32)))
 
-    async def check(self, who: Principal) -> None:
-        """Count one request; raises RateLimited when none or no token is left, Fault when that cannot be told."""
+    async def check(self, who: Principal) -> dict[str, str]:
+        """Count one request; the header fields that tell what is left.
+
+        Raises RateLimited, with these, when no request or no token is left, Fault when that cannot be told.
+        """
         bounds = bounds_of(who, self.limits, self.names)
         counted = [bound for bound in bounds if bound.unit is not Unit.CONCURRENT]
-        self._told.pop(bounds[0].party, None)
         async with self._in_time():
             standings = list(await asyncio.gather(*map(self._standing, counted)))
             spent = next((each for each in standings if each.remaining < 1), None)
             if spent is None:
                 spent = await self._count(standings)
-        self._tell(bounds, standings)
+        fields = rate_fields(bounds, standings)
         if spent:
             raise RateLimited(
                 f"expected at most {spent.bound.amount} {spent.bound.unit} of {_whose(spent.bound)} a minute",
                 retry_after_s=spent.reset_s,
+                limits=fields,
             )
+        return fields
 
     @asynccontextmanager
     async def place(self, who: Principal) -> AsyncIterator[None]:
@@ -90,10 +92,6 @@ class Limiter:
             hits = [self._rates(each).hit(each.per_minute, each.party, cost=tokens) for each in bounds]
             await self._even_if_cancelled(*hits)
 
-    def headers(self, who: Principal) -> dict[str, str]:
-        """What this Gateway last saw of the principal's limits, for the response; nothing if it saw none."""
-        return self._told.get(bounds_of(who, self.limits, self.names)[0].party, {})
-
     async def _count(self, standings: list[Standing]) -> Standing | None:
         """Take a request off each bound of requests; the one that others were quicker to use up, if any."""
         for at, each in enumerate(standings):
@@ -111,11 +109,6 @@ class Limiter:
     async def _standing(self, bound: Bound) -> Standing:
         stats = await self._rates(bound).get_window_stats(bound.per_minute, bound.party)
         return Standing(bound, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - self.counts.clock())))
-
-    def _tell(self, bounds: Sequence[Bound], standings: Sequence[Standing]) -> None:
-        if len(self._told) >= REMEMBERED:
-            del self._told[next(iter(self._told))]  # the one seen longest ago
-        self._told[bounds[0].party] = rate_fields(bounds, standings)
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from app.auth import Role
 from app.errors import RateLimited
-from app.limiting import limiter as limiting
 from app.limiting.limiter import Limiter
 from app.limiting.memory import ProcessStorage
 from app.settings import Limits, TenantLimits
@@ -63,13 +62,12 @@ async def test_tokens_may_be_overdrawn_once_and_then_the_next_request_waits(make
     await limiter.check(person())
     await limiter.spend(person(), 0)
     await limiter.spend(person(), 99)
-    await limiter.check(person())
-    assert limiter.headers(person())["x-ratelimit-remaining-tokens"] == "1"
+    assert (await limiter.check(person()))["x-ratelimit-remaining-tokens"] == "1"
     await limiter.spend(person(), 5000)
     with pytest.raises(RateLimited, match="100 tokens") as refused:
         await limiter.check(person())
     assert 1 <= refused.value.retry_after_s <= 61
-    assert limiter.headers(person())["x-ratelimit-remaining-tokens"] == "0"
+    assert refused.value.limits["x-ratelimit-remaining-tokens"] == "0"
     await limiter.check(person("eve"))
 
 
@@ -165,10 +163,9 @@ def test_a_fixed_window_begins_with_its_first_hit(moves: list[tuple[float, str]]
 async def test_what_has_ended_takes_no_memory() -> None:
     now = 0.0
     limiter = Limiter.alone(Limits(), clock=lambda: now)
-    for number in range(limiting.REMEMBERED + 50):
+    for number in range(1000):
         await limiter.check(person(f"p{number}"))
         await limiter.spend(person(f"p{number}"), 5)
-    assert len(limiter._told) == limiting.REMEMBERED
     now = 61.0
     await limiter.check(person("last"))
     assert len(limiter.counts.storage) == 1  # type: ignore[arg-type]

@@ -88,7 +88,6 @@ async def test_without_redis_nobody_is_admitted_and_with_it_again_everybody(serv
             await ask
         assert (refused.value.status, refused.value.code) == (503, "limits_unavailable")
         assert int(refused.value.headers()["retry-after"]) >= 1
-    assert limiter.headers(person()) == {}  # what was seen before is no news any more
     await limiter.spend(person(), 5)  # never raises: the answer is out
     server.start()
     await limiter.check(person())
