@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     options.add_argument("--num-workers", type=int, default=1, help="Ray workers; 0 runs here, without Ray")
     options.add_argument("--epochs", type=int, default=4)
-    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows, and what only looks dangerous")
+    options.add_argument("--rows", type=int, default=0, help="a trial on this many rows (0: all)")
     options.add_argument("--start", type=Path, metavar="DIR", help="weights to go on from, such as guards/weights")
     options.add_argument(
         "--rate", type=float, default=0.0, help="peak learning rate; 0: the plan's, a tenth with --start"
@@ -86,7 +86,7 @@ def fit_one(config: dict[str, Any], rank: int = 0, world: int = 1, wrap: Wrap | 
 
 
 def _rows(every: "list[Row]", most: int) -> "list[Row]":
-    """All rows, or for a trial what decisions taught, so many of the others, and all that only look dangerous.
+    """All rows, or for a trial what decisions taught and so many of the others, at most half only look dangerous.
 
     Who learns new disguises unlearns first what harmless texts look most like them; chance alone would keep a few.
     """
@@ -96,7 +96,8 @@ def _rows(every: "list[Row]", most: int) -> "list[Row]":
         return every
     taught = [row for row in every if not _known(row)]
     known = [row for row in every if _known(row)]
-    return taught + known[:most] + [row for row in known[most:] if row.source in SCARY]
+    frightening = [row for row in known if row.source in SCARY][: most // 2]
+    return taught + frightening + [row for row in known if row.source not in SCARY][: most - len(frightening)]
 
 
 def _known(row: "Row") -> bool:

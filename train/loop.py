@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--attackers", type=Path, default=Path("var/attackers"), metavar="DIR", help="of `make attackers`"
     )
-    options.add_argument("--rows", type=int, default=12000, help="rows of the guard's own data to retrain with")
+    options.add_argument("--rows", type=int, default=17700, help="rows of the guard's own data to retrain with")
     return options
 
 
