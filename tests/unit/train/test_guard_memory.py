@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from train.fit_guard import _rows
 from train.guard_loop import Batches, Learner, Plan, fit, logits, remember
 from train.guard_rows import HARMFUL, NAMES, Row
+from train.guard_sources import SCARY
 
 PLAN = Plan(epochs=8, batch=4, rate=1e-3, rank=4, looks=1)
 KNOWN = [Row(f"How do I patch host {number}?", NAMES.index("educational"), 0, "public") for number in range(6)]
@@ -59,3 +61,14 @@ def test_a_known_row_that_has_not_moved_pulls_nowhere_whatever_its_label(learner
     assert memory.drift(override + 1, intent, group) == pytest.approx(len(KNOWN))
     nobody = remember(learner, batches, lambda row: False)
     assert nobody.drift(override + 1, intent, group) == 0
+
+
+def test_a_trial_takes_what_is_new_and_at_most_half_of_what_only_looks_dangerous() -> None:
+    source = next(iter(SCARY))
+    frightening = [
+        Row(f"How do I kill process {number}?", NAMES.index("educational"), 0, source) for number in range(9)
+    ]
+    rows = [*KNOWN, *frightening, *new("harmful")]
+    assert _rows(rows, 0) == rows
+    assert _rows(rows, 4) == [*new("harmful"), *frightening[:2], *KNOWN[:2]]
+    assert _rows(rows, 40) == [*new("harmful"), *frightening, *KNOWN]
