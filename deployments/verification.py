@@ -16,6 +16,7 @@ from audit.verification import Task
 from audit.walk import Result
 
 MAX_BLOCKS = 200  # of tasks; many small files share one
+CPUS = 0.5  # of a task: beside a graph that has grown, a small machine has no whole one left
 
 
 def over_ray(check: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterable[Result]:
@@ -27,7 +28,7 @@ def over_ray(check: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterable
     context.execution_options.preserve_order = True
     context.enable_progress_bars = sys.stderr.isatty()
     rows = ray.data.from_items(items, override_num_blocks=min(len(items), MAX_BLOCKS)).map(
-        lambda row: {"result": check(row["task"])}
+        lambda row: {"result": check(row["task"])}, num_cpus=CPUS
     )
     for row in rows.iter_rows():
         yield row["result"]
