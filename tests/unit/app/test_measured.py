@@ -74,7 +74,7 @@ async def test_an_answer_passes_unchanged_and_is_counted() -> None:
             {"action": "REFUSE", "category": "other"},
         ),
         (Fault("down", code="log_unavailable"), "fault", None),
-        (RateLimited("slower"), "declined", None),
+        (RateLimited("slower", retry_after_s=1), "declined", None),
     ],
 )
 async def test_each_end_has_its_outcome(end: Event | Exception, outcome: str, verdict: dict[str, str] | None) -> None:
