@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from app import findings, reviews, wire
+from app import findings, reviews, signin, wire
 from app.answer import UNSIGNED, Question, Tutor
 from app.contract.document import describe
 from app.contract.page import add_page
@@ -24,6 +24,7 @@ from app.generation import Closing, Event, Window
 from app.headers import SecurityHeaders, fixed
 from app.incoming import enter, plain_headers, read_body
 from app.measured import measured
+from app.pages import add_pages
 from app.records import routes
 from deployments import metrics
 
@@ -36,11 +37,13 @@ def create_app(tutor: Tutor, counts: Counter[str], desk: Desk, *, behind_tls: bo
     app.include_router(routes(tutor))
     app.include_router(reviews.routes(tutor, desk))
     app.include_router(findings.routes(tutor))
+    app.include_router(signin.routes(tutor, secure=behind_tls))
     _chat_route(app, tutor)
     _model_routes(app, tutor)
     _health_routes(app, tutor)
     describe(app)
     add_page(app)
+    add_pages(app)
     always = fixed(behind_tls=behind_tls)
     _speak_openai(app, tutor, counts, always)
     app.add_middleware(SecurityHeaders, fields=always)  # the last is the outermost

@@ -5,10 +5,11 @@ import asyncio
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from app import sessions
 from app.answer import Tutor
 from app.auth import Principal
 from app.door import visit_of
-from app.errors import BadRequest, HeadersTooLarge, TooLarge, TooSlow
+from app.errors import BadRequest, HeadersTooLarge, NotAuthenticated, TooLarge, TooSlow
 from app.settings import Limits
 
 # Ray's proxy acts on these before our code runs; a client has no business with them.
@@ -32,8 +33,15 @@ def plain_headers(request: Request) -> dict[str, str]:
 
 
 async def enter(tutor: Tutor, request: Request) -> Principal:
-    """Who asks, within their limits, before anything of a body is read; raises PreceptorError."""
-    who = await tutor.identify(plain_headers(request))
+    """Who asks, by a key or by the page's session, before anything of a body is read; raises PreceptorError."""
+    headers = plain_headers(request)
+    known = sessions.recognised(request.method, headers)
+    try:
+        who = await tutor.identify(known)
+    except NotAuthenticated as error:
+        if known == headers:
+            raise
+        raise sessions.SessionEnded(error.message, code=error.code) from error
     await visit_of(request).admit(who)
     return who
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.contract.replies import Error
 from app.contract.routes import ROUTES, Route
+from app.sessions import COOKIE
 
 ABOUT = (
     "OpenAI's interface, with a guard before it and a log behind it. A refusal has OpenAI's error shape. "
@@ -18,6 +19,10 @@ ABOUT = (
 )
 REF = "#/components/schemas/"
 JSON = "application/json"
+SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
 RETRY_AFTER = {
     "description": "Seconds until it is worth asking again (RFC 9110, section 10.2.3)",
     "required": True,
@@ -48,7 +53,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             _fill(operation, table[method, path])
     told["components"] = {
         "schemas": _schemas(ROUTES),
-        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        "securitySchemes": SCHEMES,
     }
     return told
 
@@ -57,13 +62,15 @@ def _fill(operation: dict[str, Any], route: Route) -> None:
     refusals = {str(status): _refusal(status) for status in sorted(route.refusals)}
     operation["responses"] = {str(route.status): _answer(route)} | refusals
     if route.roles:
-        operation["security"] = [{"key": []}]
+        operation["security"] = [{name: []} for name in SCHEMES]
         operation["x-roles"] = [role.value for role in route.roles]
     if route.body:
         operation["requestBody"] = {"required": route.body_required, "content": {JSON: _ref(route.body)}}
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    if route.answer is None:
+        return {"description": HTTPStatus(route.status).phrase}
     content: dict[str, Any] = {JSON: _ref(route.answer)}
     if route.streams:
         content["text/event-stream"] = SSE
@@ -82,7 +89,7 @@ def _ref(shape: type[BaseModel]) -> dict[str, Any]:
 def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
     shapes: set[type[BaseModel]] = {Error}
     for route in routes:
-        shapes |= {route.answer, route.body} if route.body else {route.answer}
+        shapes |= {shape for shape in (route.answer, route.body) if shape}
     named = sorted(shapes, key=lambda shape: shape.__name__)
     _, made = models_json_schema([(shape, "validation") for shape in named], ref_template=REF + "{model}")
     return dict(made["$defs"])

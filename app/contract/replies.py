@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.auth import Role
+
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -152,6 +154,25 @@ class Models(Reply):
 
     object: Literal["list"]
     data: list[Model]
+
+
+class TermsState(Reply):
+    """The current terms, and whether the person has accepted them."""
+
+    version: str
+    digest: Digest
+    accepted: bool
+
+
+class Session(Reply):
+    """Who is signed in; `expires_at` in seconds since 1970, `model` the one to ask."""
+
+    subject: str
+    tenant: str
+    role: Role
+    expires_at: int
+    model: str
+    terms: TermsState
 
 
 class Health(Reply):

@@ -12,6 +12,7 @@ from app.contract.bodies import Records
 from app.findings import Finding
 from app.records import AcceptTerms, Appeal, PassLesson
 from app.reviews import Decided, Labelled, Looked
+from app.signin import SignIn
 from app.wire import ChatRequest
 
 EVERYBODY = tuple(Role)
@@ -19,18 +20,19 @@ REVIEWERS = (Role.REVIEWER, Role.ADMIN)
 FINDERS = (Role.REDTEAM, Role.ADMIN)
 
 OPEN = (503,)  # any route but /healthz may be refused by a full Gateway
-KEYED = (400, 401, 429, 431, 503)
+KEYED = (400, 401, 403, 429, 431, 503)  # 403: a session's cookie from elsewhere
 READ = (*KEYED, 408, 413)
 """Routes that read what body there is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. Without `roles` it takes no key; `body` None means that none is looked at."""
+    """One method of one path. Without `roles` it takes no key; `body` None means that none is looked at, `answer` None
+    that there is none."""
 
     method: str
     path: str
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     roles: Sequence[Role] = ()
     refusals: Sequence[int] = ()
     body: type[BaseModel] | None = None
@@ -40,38 +42,50 @@ class Route:
 
 
 ROUTES = (
-    Route("POST", "/v1/chat/completions", replies.Completion, EVERYBODY, (*READ, 403, 404), ChatRequest,
+    Route("POST", "/v1/chat/completions", replies.Completion, EVERYBODY, (*READ, 404), ChatRequest,
           streams=True),
     Route("GET", "/v1/models", replies.Models, EVERYBODY, KEYED),
     Route("GET", "/v1/models/{name}", replies.Model, EVERYBODY, (*KEYED, 404)),
     Route("GET", "/v1/terms", recorded.TermsReply, (), OPEN),
     Route("POST", "/v1/terms", recorded.Accepted, EVERYBODY, READ, AcceptTerms),
     Route("GET", "/v1/lessons/{lesson_id}", replies.LessonReply, (), (*OPEN, 404)),
-    Route("POST", "/v1/lessons/{lesson_id}/pass", recorded.Passed, EVERYBODY, (*READ, 403, 404), PassLesson),
+    Route("POST", "/v1/lessons/{lesson_id}/pass", recorded.Passed, EVERYBODY, (*READ, 404), PassLesson),
     Route("GET", "/v1/receipts/{request_id}", recorded.Receipts, EVERYBODY, (*READ, 404)),
     Route("POST", "/v1/appeals", recorded.Appealed, EVERYBODY, (*READ, 404), Appeal, status=202),
-    Route("POST", "/v1/findings", recorded.Marked, FINDERS, (*READ, 403, 404), Finding, status=201),
-    Route("POST", "/v1/audit/records", recorded.Results, FINDERS, (*READ, 403), Records),
+    Route("POST", "/v1/findings", recorded.Marked, FINDERS, (*READ, 404), Finding, status=201),
+    Route("POST", "/v1/audit/records", recorded.Results, FINDERS, READ, Records),
     Route("GET", "/v1/audit/checkpoints", recorded.Checkpoints, EVERYBODY, READ),
-    Route("GET", "/v1/review", recorded.Queue, REVIEWERS, (*READ, 403)),
-    Route("GET", "/v1/review/agreement", recorded.Agreement, (*REVIEWERS, Role.AUDITOR), (*READ, 403)),
-    Route("GET", "/v1/review/{about}", recorded.Item, REVIEWERS, (*READ, 403, 404)),
-    Route("POST", "/v1/review/{about}/text", recorded.Texts, REVIEWERS, (*READ, 403, 404, 409), Looked,
+    Route("GET", "/v1/review", recorded.Queue, REVIEWERS, READ),
+    Route("GET", "/v1/review/agreement", recorded.Agreement, (*REVIEWERS, Role.AUDITOR), READ),
+    Route("GET", "/v1/review/{about}", recorded.Item, REVIEWERS, (*READ, 404)),
+    Route("POST", "/v1/review/{about}/text", recorded.Texts, REVIEWERS, (*READ, 404, 409), Looked,
           body_required=False),
-    Route("POST", "/v1/review/{about}/claim", recorded.Claimed, REVIEWERS, (*READ, 403, 404, 409)),
-    Route("POST", "/v1/review/{about}/release", recorded.Told, REVIEWERS, (*READ, 403, 404, 409)),
-    Route("POST", "/v1/review/{about}/label", recorded.Told, REVIEWERS, (*READ, 403, 404, 409), Labelled),
-    Route("POST", "/v1/review/{about}/decide", recorded.Told, REVIEWERS, (*READ, 403, 404, 409), Decided),
+    Route("POST", "/v1/review/{about}/claim", recorded.Claimed, REVIEWERS, (*READ, 404, 409)),
+    Route("POST", "/v1/review/{about}/release", recorded.Told, REVIEWERS, (*READ, 404, 409)),
+    Route("POST", "/v1/review/{about}/label", recorded.Told, REVIEWERS, (*READ, 404, 409), Labelled),
+    Route("POST", "/v1/review/{about}/decide", recorded.Told, REVIEWERS, (*READ, 404, 409), Decided),
+    Route("POST", "/session", None, (), READ, SignIn, status=204),
+    Route("DELETE", "/session", None, (), (*OPEN, 400, 403, 431), status=204),
+    Route("GET", "/session", replies.Session, EVERYBODY, KEYED),
     Route("GET", "/healthz", replies.Health),
     Route("GET", "/readyz", replies.Readiness, (), OPEN),
 )  # fmt: skip
 
 
-PAGES = {"/docs": ("GET",), "/openapi.json": ("GET", "HEAD")}
-"""What tells of the routes; open to everybody."""
+PAGES = {
+    "/": ("GET", "HEAD"),
+    "/assets/{name}": ("GET", "HEAD"),
+    "/docs": ("GET",),
+    "/openapi.json": ("GET", "HEAD"),
+}
+"""The web page, and what tells of the routes; open to everybody."""
 
 
 def methods_of(path: str) -> list[str]:
     """What a path offers, for the Allow field; Starlette would name its first route alone."""
-    found = {route.method for route in ROUTES if compile_path(route.path)[0].match(path)}
-    return sorted(found | set(PAGES.get(path, ())))
+    found = {route.method for route in ROUTES if _fits(route.path, path)}
+    return sorted(found.union(*(methods for shape, methods in PAGES.items() if _fits(shape, path))))
+
+
+def _fits(shape: str, path: str) -> bool:
+    return compile_path(shape)[0].match(path) is not None

@@ -30,6 +30,7 @@ from schemathesis.specs.openapi import checks
 from app.auth import TokenKey
 from app.contract.routes import ROUTES, Route
 from app.headers import ALWAYS
+from app.sessions import COOKIE, CSRF_HEADER
 from app.settings import Limits
 from tests.unit.app.conftest import World
 from tests.unit.app.matrix import CALLERS, ELSEWHERE, HOME, Caller
@@ -40,6 +41,7 @@ SPAN = 25  # requests with the log, then as many while it is killed
 DESK_SHARE = 0.05  # of the requests that a reviewer could make: each starts a process that asks the log
 ALLOWED_SHARE = 0.5
 SPOILT_SHARE = 0.1  # of the keys
+COOKIE_SHARE = 0.2  # of the keys, which come as the page's session
 SEASONED = 0.75  # of the ids, digests and names are real ones, so that requests get past the first check
 PROCESSES = os.cpu_count() or 1
 LIMITS = Limits(guard_timeout_s=5, deadline_s=30, requests_per_minute=40)
@@ -86,7 +88,7 @@ class Batch:
         lessons = [*self.world.tutor.lessons, "none"]
         self.known = {
             "request_id": list(ids.values()), "about": list(ids.values()), "digest": [self.world.terms.digest],
-            "model": ["tiny"], "name": ["tiny"], "lesson_id": lessons,
+            "model": ["tiny"], "name": ["tiny"], "lesson_id": lessons, "key": [self.world.key()],
             "records": [[record("grant")], [record("found")], [record("review"), record("found")]],
             "messages": [[{"role": "user", "content": word}] for word in ("What is TLS?", "HARMWORD", "LABWORD")],
         }  # fmt: skip
@@ -122,6 +124,12 @@ class Batch:
         )
         return {"authorization": f"Bearer {self.random.choice(bad)}"}
 
+    def carried(self, key: dict[str, str]) -> dict[str, str]:
+        """The key as a client's header, or as a browser brings it to the page's own requests."""
+        if not key or self.random.random() > COOKIE_SHARE:
+            return key
+        return {"cookie": f"{COOKIE}={key['authorization'].removeprefix('Bearer ')}", CSRF_HEADER: "1"}
+
     async def send(self, case: Case) -> None:
         """One request, judged."""
         route = TABLE[case.method.upper(), case.path]
@@ -132,13 +140,14 @@ class Batch:
         key = headers(self.world, caller)
         if caller.role and self.random.random() < SPOILT_SHARE:
             key, caller = self.spoilt(caller), replace(caller, name=f"{caller.name} with a bad key", role=None)
-        prepared.headers.update(key)
+        prepared.headers.update(self.carried(key))
         self.killed += self.kill(self.sent // SPAN % 2 == 1)
         if not self.world.control.down and self.world.view.age_s > 2:
             await self.world.view.refresh()
         answer = await self.http.request(
             prepared.method or "", prepared.url or "", headers=list(prepared.headers.items()), content=prepared.body
         )
+        self.http.cookies.clear()  # who signs in is asked for no longer than that
         self.sent += 1
         self.statuses[str(answer.status_code)] += 1
         for reason in self.wrong(case, route, caller, answer):

@@ -9,6 +9,9 @@ from app.contract.routes import ROUTES, Route
 from app.errors import PreceptorError
 from app.headers import ALWAYS, HSTS
 from app.incoming import HEADER_BYTES, HEADER_FIELDS
+from app.pages import POLICY
+from app.sessions import MAX_KEY_CHARS
+from app.signin import AT_A_TIME, BODY_BYTES, BODY_TIMEOUT_S
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 
@@ -21,7 +24,7 @@ def cells(route: Route) -> list[str]:
 
 def test_the_table_of_routes_is_the_contracts() -> None:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.read_text().splitlines()]
-    told = [row[:1] + row[2:] for row in rows if len(row) == 4 and re.match(r"`(GET|POST) /", row[0])]
+    told = [row[:1] + row[2:] for row in rows if len(row) == 4 and re.match(r"`(GET|POST|DELETE) /", row[0])]
     assert told == [cells(route) for route in ROUTES]
 
 
@@ -39,6 +42,9 @@ def test_the_page_names_each_status_field_and_bound() -> None:
         assert f"`{name.title()}: {value}`" in text, name
     assert f"{HEADER_FIELDS} fields" in text
     assert f"{HEADER_BYTES:,} bytes" in text
+    assert f"{MAX_KEY_CHARS:,} characters" in text
+    assert f"{BODY_BYTES:,} bytes and take {BODY_TIMEOUT_S:g} s, {AT_A_TIME} at a time" in text
+    assert POLICY in " ".join(text.split())
 
 
 async def test_docs_and_document_tell_the_same(world) -> None:

@@ -61,7 +61,7 @@ def record(variant: str) -> dict[str, Any]:
     return made[variant].to_json()
 
 
-def body_of(world: World, row: Row, about: str) -> dict[str, Any] | None:
+def body_of(world: World, row: Row, about: str, sent: dict[str, str]) -> dict[str, Any] | None:
     mark = {"request_id": about, "technique": "direct", "severity": "low", "expected": "REFUSE"}
     bodies: dict[str, dict[str, Any]] = {
         "/v1/chat/completions": {"model": "tiny", "messages": [{"role": "user", "content": "What is TLS?"}]},
@@ -73,6 +73,7 @@ def body_of(world: World, row: Row, about: str) -> dict[str, Any] | None:
         "/v1/review/{about}/text": {"reason": "review"},
         "/v1/review/{about}/label": SAID,
         "/v1/review/{about}/decide": SAID | {"decision": "uphold"},
+        "/session": {"key": sent.get("authorization", "none").removeprefix("Bearer ")},
     }
     return bodies.get(row.path) if row.method == "POST" else None
 
@@ -92,8 +93,9 @@ async def tried(world: World, row: Row, caller: Caller) -> httpx.Response:
         about = await asks(world, ada, "HARMWORD")
     await accepts(world, sent)
     answer = await world.http.request(
-        row.method, filled(world, row.path, about), json=body_of(world, row, about), headers=sent
+        row.method, filled(world, row.path, about), json=body_of(world, row, about, sent), headers=sent
     )
+    world.http.cookies.clear()  # a session that began counts for nobody else
     if caller.tenant == ELSEWHERE and row.variant != "own" and about and answer.is_success:
         assert about not in answer.text, "another tenant's request shows"
     return answer
