@@ -16,10 +16,17 @@ LOCK = $(BIN)/uv pip compile --quiet --system-certs --python-version 3.11 --pyth
 	--generate-hashes --no-header --no-annotate --no-emit-find-links --no-emit-index-url --exclude-newer P7D \
 	$(LINKS) $(UPGRADE)
 
-.PHONY: run test prove lint lock sbom audit bench loop attackers clean python environment tools debian
+.PHONY: run web test prove lint lock sbom audit bench loop attackers clean python environment tools debian
 
+# The tutor runs without its page too, so one that cannot be built does not stop it; an interrupt does.
 run: environment
-	@exec $(BIN)/python -m app.run --with-parent
+	@{ $(PYTHON) requirements/install.py $(VENV) --web && $(BIN)/python -m app.web.build; } || [ $$? -eq 1 ]
+	exec $(BIN)/python -m app.run --with-parent
+
+# The web page, from app/web into app/web/dist; at once where it stands already.
+web: environment
+	@$(PYTHON) requirements/install.py $(VENV) --web
+	$(BIN)/python -m app.web.build
 
 test: debian tools attackers
 	@$(MAKE) lint
@@ -62,6 +69,7 @@ lock: tools
 	$$uv preceptor.in --override overrides.txt --override cpu-torch.txt --output-file cpu.txt
 	$$uv preceptor.in gpu.in --override overrides.txt --output-file cuda.txt
 	$$uv dev.in --no-emit-package torch --override overrides.txt --override cpu-torch.txt --output-file dev.txt
+	$$uv web.in --output-file web.txt
 	$$uv pyrit.in --output-file pyrit.txt
 	$$uv garak.in --override garak-overrides.txt --output-file garak.txt
 	$$uv attackers-build.in --output-file attackers-build.txt
@@ -82,7 +90,7 @@ audit: tools
 
 # The log, the keys and the models under var/ are not build products: clean never touches them.
 clean:
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf app/web/dist app/web/node_modules $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 environment: python

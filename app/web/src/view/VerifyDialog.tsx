@@ -1,0 +1,144 @@
+/** The check, step by step. The text may be changed here, to see that a changed one fails. */
+import { Check, Download, Minus, X } from "lucide-react";
+import { Dialog } from "radix-ui";
+import { useId, useState } from "react";
+import type { Preceptor } from "../api";
+import type { Outcome, Step, Verdict } from "../proof/verify";
+import { fileName, saveReceipt, timeOf } from "../provenance";
+import { texts } from "../texts";
+import { KeyForm } from "./KeyForm";
+import { useVerdict } from "./ReceiptLine";
+
+const ICONS = { holds: Check, fails: X, open: Minus };
+const words = texts.verify;
+
+interface Props {
+  preceptor: Preceptor;
+  receipt: string;
+  shown: string;
+}
+
+export function VerifyDialog(props: Props) {
+  return (
+    <Dialog.Portal>
+      <div className="shade" />
+      <Dialog.Content className="dialog">
+        <div className="dialog-head">
+          <Dialog.Title>{words.title}</Dialog.Title>
+          <Dialog.Close className="icon" aria-label={texts.close}>
+            <X aria-hidden />
+          </Dialog.Close>
+        </div>
+        <Dialog.Description>{words.lead}</Dialog.Description>
+        <Proof {...props} />
+      </Dialog.Content>
+    </Dialog.Portal>
+  );
+}
+
+function Proof({ preceptor, receipt, shown }: Props) {
+  const [text, setText] = useState(shown);
+  const verdict = useVerdict(receipt, text);
+  return (
+    <>
+      <ol className="steps">
+        {verdict?.steps.map((step) => (
+          <StepLine key={step.name} step={step} />
+        ))}
+      </ol>
+      {verdict && <Summary outcome={verdict.outcome} />}
+      <KeyForm />
+      <Text text={text} shown={shown} change={setText} />
+      {verdict && <Facts preceptor={preceptor} verdict={verdict} />}
+      <div className="save">
+        <button className="primary" onClick={() => saveReceipt(preceptor, shown)}>
+          <Download aria-hidden />
+          {words.save}
+        </button>
+        <p className="hint">
+          {words.saveHint} <code>{words.command(fileName(preceptor))}</code>
+        </p>
+      </div>
+    </>
+  );
+}
+
+function StepLine({ step }: { step: Step }) {
+  const [title, text] = words.steps[step.name];
+  const Icon = ICONS[step.outcome];
+  return (
+    <li data-outcome={step.outcome}>
+      <span className="dot">
+        <Icon aria-hidden />
+      </span>
+      <div>
+        <strong>{title}</strong>
+        <p>{text}</p>
+      </div>
+      <span className="outcome">{words.outcome[step.outcome]}</span>
+    </li>
+  );
+}
+
+function Summary({ outcome }: { outcome: Outcome }) {
+  return (
+    <p className="summary" data-outcome={outcome} role="status">
+      {words.summary[outcome]}
+    </p>
+  );
+}
+
+function Text({ text, shown, change }: { text: string; shown: string; change: (text: string) => void }) {
+  const id = useId();
+  return (
+    <div className="try">
+      <div className="row between">
+        <label htmlFor={id}>{words.text}</label>
+        <button className="link" disabled={text === shown} onClick={() => change(shown)}>
+          {words.restore}
+        </button>
+      </div>
+      <textarea
+        id={id}
+        rows={4}
+        value={text}
+        spellCheck={false}
+        dir="auto"
+        onChange={(event) => change(event.target.value)}
+      />
+      <p className="hint">{words.try}</p>
+    </div>
+  );
+}
+
+function Facts({ preceptor, verdict: { receipt } }: { preceptor: Preceptor; verdict: Verdict }) {
+  const { facts } = words;
+  return (
+    <dl className="facts">
+      <dt>{facts.record}</dt>
+      <dd>
+        <code>{preceptor.request_id}</code>
+      </dd>
+      {receipt && (
+        <>
+          <dt>{facts.time}</dt>
+          <dd>{timeOf(preceptor)}</dd>
+          <dt>{facts.log}</dt>
+          <dd>
+            <code>{receipt.leaf.origin}</code>
+          </dd>
+          <dt>{facts.place}</dt>
+          <dd>{words.place(String(receipt.index), String(receipt.checkpoint.size))}</dd>
+        </>
+      )}
+      <dt>{facts.policy}</dt>
+      <dd>
+        {preceptor.policy.version} · <code>{preceptor.policy.digest.slice(0, 16)}</code>
+      </dd>
+      <dt>{facts.model}</dt>
+      <dd>
+        {preceptor.model.name} · <code>{preceptor.model.digest.slice(0, 16)}</code>
+      </dd>
+    </dl>
+  );
+}
