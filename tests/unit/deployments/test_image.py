@@ -1,7 +1,8 @@
 """The image without a builder: its Dockerfile judged, its steps run in a bare root, and the product in it, read-only.
 
 The bare root has the host's /usr, an /etc of three lines, the files that .dockerignore lets in, and this environment
-in place of a fresh install (which `make tools` just made by the same requirements/install.py).
+in place of a fresh install (which `make tools` just made by the same requirements/install.py). It has no network, so
+the page comes from outside, by the same app.web.build that page.sh calls.
 """
 
 import fnmatch
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from app.web.build import WEB, build
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = ROOT / "deployments" / "Dockerfile"
@@ -130,6 +133,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
         target.chmod(0o755 if os.access(ROOT / name, os.X_OK) else 0o644)
+    build(WEB)
+    shutil.copytree(WEB / "dist", root / PLACE / "app" / "web" / "dist", copy_function=shutil.copyfile)
     return root
 
 
@@ -174,10 +179,11 @@ def test_the_steps_run_in_a_bare_root_and_what_they_made_runs_read_only(bare: Pa
         ("mkdir -p var/keys", "state"),
         ("touch app/x && chmod 666 app/x", "written by others"),
         ("touch app/x && chown 10001 app/x", "not root's"),
+        ("mv app/web/dist app/x", "the page is not built"),
     ],
 )
 def test_a_wrong_image_is_none(bare: Path, spoil: str, word: str) -> None:
-    tidy = "rm -rf /opt/preceptor/app/x /opt/preceptor/app/x.key /opt/preceptor/var"
+    tidy = "cd /opt/preceptor/app; [ ! -d x ] || mv x web/dist; rm -rf x x.key ../var"
     done = run(bare, f"cd /opt/preceptor && {spoil} && (deployments/image/check.sh $PWD && echo taken) || true; {tidy}")
     assert word in done.stderr
     assert "taken" not in done.stdout
