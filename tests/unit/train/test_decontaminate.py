@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,21 +129,6 @@ def test_the_report_does_not_depend_on_the_order_of_rows(folder: Path) -> None:
     items = decontaminate.index(folder, folder / "sets.toml", None)
     one, other = decontaminate.check(rows, items).told(), decontaminate.check(reversed(rows), items).told()
     assert json.dumps(one) == json.dumps(other)
-
-
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
-
-
-def test_ray_data_finds_the_same(cluster: None, folder: Path) -> None:
-    expected = run(folder)
-    assert run(folder, "--num-workers", "2") == expected
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import knowledge_fixture
 import pytest
 
+from tests.unit.train import knowledge_fixture
 from train.teaching import build
 from train.teaching.licences import Terms
 
