@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -12,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from app import findings, reviews, signin, wire
+from app import findings, provenance, reviews, signin, single_sign_on, wire
 from app.answer import UNSIGNED, Question, Tutor
+from app.auditing.routes import routes as audit_routes
 from app.contract.document import describe
 from app.contract.page import add_page
 from app.contract.routes import methods_of
+from app.cors import Cors
 from app.desk import Desk
 from app.door import Door
 from app.errors import BadRequest, Fault, MethodNotAllowed, NotFound, PreceptorError
@@ -26,18 +28,33 @@ from app.incoming import enter, plain_headers, read_body
 from app.measured import measured
 from app.pages import add_pages
 from app.records import routes
+from app.ways import Ways
+from audit.query import Asker
 from deployments import metrics
 
 logger = logging.getLogger("ray.serve")
 
 
-def create_app(tutor: Tutor, counts: Counter[str], desk: Desk, *, behind_tls: bool = False) -> FastAPI:
-    """The application; `counts` gathers refusals before admission for the log's tick records."""
+def create_app(
+    tutor: Tutor,
+    counts: Counter[str],
+    desk: Desk,
+    *,
+    asker: Asker | None = None,
+    behind_tls: bool = False,
+    ways: Ways | None = None,
+    embed_origins: Sequence[str] = (),
+) -> FastAPI:
+    """The application; `counts` gathers refusals before admission for the log's tick records, `asker` reads the log for
+    auditors."""
     app = FastAPI(title="Preceptor", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(routes(tutor))
     app.include_router(reviews.routes(tutor, desk))
     app.include_router(findings.routes(tutor))
+    app.include_router(audit_routes(tutor, asker))
+    app.include_router(provenance.routes(tutor))
     app.include_router(signin.routes(tutor, secure=behind_tls))
+    app.include_router(single_sign_on.routes(tutor, ways or Ways(), counts, secure=behind_tls))
     _chat_route(app, tutor)
     _model_routes(app, tutor)
     _health_routes(app, tutor)
@@ -46,6 +63,8 @@ def create_app(tutor: Tutor, counts: Counter[str], desk: Desk, *, behind_tls: bo
     add_pages(app)
     always = fixed(behind_tls=behind_tls)
     _speak_openai(app, tutor, counts, always)
+    if embed_origins:
+        app.add_middleware(Cors, origins=embed_origins)
     app.add_middleware(SecurityHeaders, fields=always)  # the last is the outermost
     return app
 

@@ -7,7 +7,7 @@ everybody's, and the operator's reviewers see all.
 """
 
 import asyncio
-import re
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,19 +18,26 @@ from uuid_utils import uuid7
 from app.agreement import agreement
 from app.auth import GOLD, OPERATOR, Principal
 from app.errors import BadRequest, Fault, NotAllowed, NotFound, Taken
+from app.literals import ID, quoted
 from audit.errors import BadEntry, NotLast
+from audit.kinds import EXCHANGE
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
 from deployments.ports import LogPort, ServiceUnavailable
 
 LEASE_S = 900
 STATES = ("open", "labelled", "agreed", "disputed", "decided")
+REASONS = ("alert", "appeal", "finding", "disagreement", "doubt", "flagged", "random")
 MOST_ITEMS = 200
-_ID = re.compile(r"[0-9A-Za-z._:-]{1,200}")
+MOST_SIMILAR = 5
+MOST_APPEALS = 10
 _COLUMNS = (
     "about, ts, due, reasons, priority, tenant, subject, action, category, score, state, labels, labelled_by, held_by, "
     "held_until, last, decision"
 )
+
+UNJUDGED: dict[str, Any] = {"ts": None, "action": None, "category": None, "score": None, "checks": [], "finish": None}
+"""What is told of a record that is no part of an exchange: a finding's fields would say what its author expects."""
 
 Ask = Callable[[str], Sequence[Mapping[str, Any]]]
 """Rows of one SELECT over the log's views; blocks."""
@@ -76,23 +83,60 @@ class Desk:
         self._ask = ask
         self._control = control
 
-    async def items(self, who: Principal, tag: str, states: Sequence[str], limit: int) -> list[Item]:
-        """What this reviewer may take up, the most urgent and then the oldest first."""
-        if wrong := [state for state in states if state not in STATES]:
-            raise BadRequest(f"expected states of {', '.join(STATES)}, came {wrong[0][:40]!r}", param="state")
+    async def items(
+        self, who: Principal, tag: str, states: Sequence[str], limit: int, *, reason: str = "", overdue: bool = False
+    ) -> list[Item]:
+        """What this reviewer may take up, the most urgent and then the oldest first; `reason` empty: for any."""
+        _require_known("state", states, STATES)
+        _require_known("reason", [reason] if reason else [], REASONS)
         named = ", ".join(f"'{state}'" for state in states)
+        why = f"list_contains(reasons, '{reason}')" if reason else "true"
+        late = "due < now()" if overdue else "true"
         return await self._rows(
-            f"where {_within(who)} and state in ({named}) and subject is distinct from '{tag}' "
+            f"where {_within(who)} and state in ({named}) and {why} and {late} and subject is distinct from '{tag}' "
             f"and not list_contains(labelled_by, '{tag}') and (held_by is null or held_by = '{tag}') "
             f"order by priority desc, ts limit {min(limit, MOST_ITEMS)}"
         )
 
     async def item(self, who: Principal, about: str) -> Item:
         """One item; raises NotFound, for another tenant's too."""
-        rows = await self._rows(f"where {_within(who)} and about = '{about}'") if _ID.fullmatch(about) else []
+        rows = await self._rows(f"where {_within(who)} and about = '{about}'") if ID.fullmatch(about) else []
         if not rows:
             raise NotFound("expected the id of something that awaits review")
         return rows[0]
+
+    async def similar(self, who: Principal, tag: str, about: str) -> list[Item]:
+        """What was decided alike, nearest by score: of the same action and category, decided ones first. NotFound."""
+        item = await self.item(who, about)
+        if item.action is None:
+            return []
+        category = "null" if item.category is None else quoted(item.category)
+        score = "null" if item.score is None else f"{item.score!r}"
+        return await self._rows(
+            f"where {_within(who)} and about <> '{about}' and subject is distinct from '{tag}' "
+            f"and action = {quoted(item.action)} and category is not distinct from {category} "
+            f"order by state = 'decided' desc, abs(score - {score}) nulls last, ts desc limit {MOST_SIMILAR}"
+        )
+
+    async def judged(self, item: Item) -> dict[tuple[str, int], dict[str, Any]]:
+        """By kind and number, what the guard made of each record of the item's exchange; never text."""
+        kinds = ", ".join(f"'{kind}'" for kind in sorted(EXCHANGE))
+        rows = await asyncio.to_thread(
+            self._ask,
+            "select kind, seq, ts, action, category, score, fields from records "  # noqa: S608 checked and quoted
+            f"where request_id = '{item.about}' and kind in ({kinds}) and {_of(item)}",
+        )
+        return {(row["kind"], row["seq"]): _judged(row) for row in rows}
+
+    async def appeals(self, item: Item) -> list[dict[str, Any]]:
+        """Request id and time of the appeals about it, the latest first."""
+        if "appeal" not in item.reasons:
+            return []
+        sql = (
+            f"select request_id, ts from reviews where kind = 'appeal' and about = '{item.about}' "  # noqa: S608 likewise
+            f"and {_of(item)} order by ts desc limit {MOST_APPEALS}"
+        )
+        return [dict(row) for row in await asyncio.to_thread(self._ask, sql)]
 
     async def claim(self, who: Principal, tag: str, about: str) -> Receipt:
         """A lease of LEASE_S. Raises Taken when somebody else has it, NotAllowed for this reviewer's own exchange."""
@@ -128,7 +172,7 @@ class Desk:
         labels = (
             f"select about, reviewer, label from reviews where decision = 'label' and {_among(who, tag)} order by idx"  # noqa: S608 quoted
         )
-        gold = f"select request_id, category from findings where source = 'gold' and tenant = {_quoted(GOLD)}"  # noqa: S608
+        gold = f"select request_id, category from findings where source = 'gold' and tenant = {quoted(GOLD)}"  # noqa: S608
         said, known = await asyncio.to_thread(lambda: (self._ask(labels), self._ask(gold)))
         return agreement(said, {row["request_id"]: row["category"] for row in known})
 
@@ -170,20 +214,39 @@ class Desk:
         return [Item(**row) for row in rows]
 
 
+def _require_known(param: str, came: Sequence[str], known: Sequence[str]) -> None:
+    """Raises BadRequest."""
+    if wrong := [each for each in came if each not in known]:
+        raise BadRequest(f"expected {param}s of {', '.join(known)}, came {wrong[0][:40]!r}", param=param)
+
+
+def _judged(row: Mapping[str, Any]) -> dict[str, Any]:
+    fields = json.loads(row["fields"])
+    checks = [
+        {"check": each["check"], "action": each["action"], "category": each["category"],
+         "score": None if each["score_ppm"] is None else each["score_ppm"] / 1_000_000}
+        for each in fields.get("checks", [])
+    ]  # fmt: skip
+    told = {name: row[name] for name in ("action", "category", "score")}
+    return told | {
+        "ts": row["ts"].isoformat(), "checks": checks, "finish": fields.get("finish_reason") or fields.get("cause"),
+    }  # fmt: skip
+
+
+def _of(item: Item) -> str:
+    """Condition on `tenant`: others may append under an id that they know."""
+    return "true" if item.tenant is None else f"tenant = {quoted(item.tenant)}"
+
+
 def _within(who: Principal) -> str:
     """Condition on `tenant`: what these reviewers may see."""
-    return "true" if who.tenant == OPERATOR else f"tenant in ({_quoted(who.tenant)}, {_quoted(GOLD)})"
+    return "true" if who.tenant == OPERATOR else f"tenant in ({quoted(who.tenant)}, {quoted(GOLD)})"
 
 
 def _among(who: Principal, tag: str) -> str:
     """Condition on `tenant` and `reviewer`: labels of the tenant's items, and its people's labels of gold items."""
     if who.tenant == OPERATOR:
         return "true"
-    mine = f"tenant = {_quoted(who.tenant)}"
+    mine = f"tenant = {quoted(who.tenant)}"
     theirs = f"reviewer = '{tag}' or reviewer in (select subject from records where {mine})"  # noqa: S608 quoted
-    return f"({mine} or tenant = {_quoted(GOLD)} and ({theirs}))"
-
-
-def _quoted(text: str) -> str:
-    """A string literal of standard SQL, in which a quote is doubled and nothing else is special."""
-    return "'" + text.replace("'", "''") + "'"
+    return f"({mine} or tenant = {quoted(GOLD)} and ({theirs}))"

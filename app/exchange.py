@@ -64,9 +64,15 @@ class Exchange:
         return self._entry(Kind.window, {"n": self.windows - 1} | judged(decision), decision.text)
 
     def answer(self, finish_reason: str, decision: Decision | None, usage: dict[str, int], text: str) -> Entry:
-        """The closing record of an answer; commits to the concatenation of its windows."""
+        """The closing record of an answer; commits to the concatenation of its windows, and says who made it."""
         counted = {key: usage[key] for key in ("prompt_tokens", "completion_tokens")}
-        fields = {"finish_reason": finish_reason, "windows": self.windows, "usage": counted}
+        fields = {
+            "finish_reason": finish_reason,
+            "windows": self.windows,
+            "usage": counted,
+            "model_digest": self.identity.model_digest,
+            "policy_digest": self.policy.digest,
+        }
         return self._close(Kind.answer, fields | judged(decision), text)
 
     def refusal(self, decision: Decision, text: str) -> Entry:

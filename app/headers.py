@@ -1,6 +1,6 @@
 """Security headers on every response, a stream's too: pure ASGI, which changes the head and holds nothing back.
 
-No CORS header is among them: no other site's script may read what is answered here (Fetch, section 3.2).
+No CORS header is among them: leave to read is app/cors.py's to give, and to named origins alone (Fetch, section 3.2).
 """
 
 from dataclasses import dataclass

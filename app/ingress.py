@@ -23,6 +23,7 @@ from app.settings import Settings, require_safe_environment, require_shared_limi
 from app.shadow import Shadow
 from app.signoff import Signoffs
 from app.terms import ETHICS, Terms, load_lessons
+from app.ways import Ways
 from audit.errors import AuditError
 from audit.query import Asker
 from audit.record import Entry, Kind
@@ -63,9 +64,10 @@ class Gateway:
         terms = Terms.load()
         weights = await _weights(guard, challenger, judge)
         await model.problem.remote()  # answers, whatever it says, once there is a Model
+        identities = Identities.load(settings)
         self._tutor = Tutor(
             name=settings.model,
-            keys=Identities.load(settings),
+            keys=identities,
             control=view,
             logs=[LogHandle(log, timeout_s) for log in exchanges],
             rulebook=Rulebook(Policy.load(), weights, settings.limits.guard_timeout_s, view, terms.digest),
@@ -83,15 +85,24 @@ class Gateway:
             ethics_digest=Terms.load(ETHICS).digest,
             signed_only=settings.mode == "production",
         )
-        asker = Asker(settings.audit)
+        self._asker = asker = Asker(settings.audit)
         self._desk = Desk(lambda sql: asker.ask(sql).to_pylist(), view.log)
         self._counts: Counter[str] = Counter()
-        self._behind_tls = settings.behind_tls
+        self._behind_tls, self._embed_origins = settings.behind_tls, settings.embed_origins
+        self._ways = Ways.load(settings, identities)
         loops = (view.follow(), self._tutor.rulebook.follow(), self._count())
         self._loops = [asyncio.ensure_future(loop) for loop in loops]
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._tutor, self._counts, self._desk, behind_tls=self._behind_tls)
+        return create_app(
+            self._tutor,
+            self._counts,
+            self._desk,
+            asker=self._asker,
+            behind_tls=self._behind_tls,
+            ways=self._ways,
+            embed_origins=self._embed_origins,
+        )
 
     async def reconfigure(self, config: dict[str, Any] | None) -> None:
         """Serve's `user_config`: `{"thresholds": {"override": {"threshold": 0.8}}}`; see Rulebook.adopt."""

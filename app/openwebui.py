@@ -12,6 +12,7 @@ import jwt
 from app.auth import ISSUER, MAX_TOKEN_CHARS, Principal, Role, refusing, scoped
 from app.errors import NotAuthenticated
 from app.issuers import WebUi
+from app.secret_files import read_secret
 
 HEADER = "x-openwebui-user-jwt"
 NAME = "openwebui"
@@ -31,13 +32,7 @@ class SignedUser:
     @classmethod
     def load(cls, told: WebUi, keys: Path) -> "SignedUser":
         """With the shared secret; raises FileNotFoundError, PermissionError or ValueError with the remedy."""
-        path = keys / told.secret_file
-        if path.stat().st_mode & 0o077:
-            raise PermissionError(f"{path}: expected mode 0600, others may read it; run chmod 600")
-        secret = path.read_bytes().strip()
-        if len(secret) < MIN_SECRET_BYTES:
-            raise ValueError(f"{path}: expected at least {MIN_SECRET_BYTES} bytes, came {len(secret)}")
-        return cls(told, secret)
+        return cls(told, read_secret(keys / told.secret_file, at_least=MIN_SECRET_BYTES))
 
     def user(self, service: Principal, signed: str) -> Principal:
         """The person for whom the service asks: a learner of the service's tenant. Raises NotAuthenticated.

@@ -43,6 +43,7 @@ POLICY = (
 
 FOREVER = "public, max-age=31536000, immutable"  # the names of assets hold their digests
 VARIES = "accept, accept-encoding"
+EMBED = "/embed/"  # its scripts run in pages of other origins
 VIEW = re.compile(r"(/[\w-]+)+", re.ASCII)
 RESERVED = frozenset(path.split("/")[1] for path in (*PAGES, *(route.path for route in ROUTES)))
 NO_GZIP = re.compile(r"\s*q=0(\.0*)?\s*")
@@ -61,20 +62,24 @@ class File:
     digest: str
     type: str
     cache: str
+    reach: str = "same-origin"
 
     @classmethod
-    def read(cls, path: Path, cache: str) -> "File":
+    def read(cls, path: Path, name: str) -> "File":
         """From disk; raises OSError."""
         body = path.read_bytes()
         packed = gzip.compress(body, mtime=0)
         digest = hashlib.sha256(body).hexdigest()[:32]
-        return cls(body, packed if len(packed) < len(body) else None, digest, TYPES[path.suffix], cache)
+        reach = "cross-origin" if name.startswith(EMBED) else "same-origin"
+        fewer = packed if len(packed) < len(body) else None
+        return cls(body, fewer, digest, TYPES[path.suffix], _cache(name), reach)
 
     def answer(self, request: Request) -> Response:
         """Whole, packed, or 304 where the client has it (RFC 9110, section 13.1.2)."""
         packs = self.packed is not None and _takes_gzip(request.headers.get("accept-encoding", ""))
         tag = f'"{self.digest}{"-gzip" if packs else ""}"'
         headers = {"cache-control": self.cache, "etag": tag, "vary": VARIES, "content-security-policy": POLICY}
+        headers["cross-origin-resource-policy"] = self.reach
         if _has(request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
         body = self.packed if packs and self.packed else self.body
@@ -94,12 +99,18 @@ class Pages:
         """Read all that is served; raises OSError."""
         found = (path for path in sorted(dist.rglob("*")) if path.is_file() and not path.is_symlink())
         paths = {f"/{path.relative_to(dist).as_posix()}": path for path in found if path.suffix in TYPES}
-        return cls({name: File.read(path, _cache(name)) for name, path in paths.items()})
+        return cls({name: File.read(path, name) for name, path in paths.items()})
 
     def index(self, request: Request) -> Response:
         """The page itself, or a plain one that says how it is built."""
         index = self.files.get("/index.html")
         return index.answer(request) if index else HTMLResponse("" if request.method == "HEAD" else UNBUILT)
+
+    def file(self, path: str, request: Request) -> Response:
+        """One file; raises NotFound."""
+        if path not in self.files:
+            raise NotFound("no such file")
+        return self.files[path].answer(request)
 
     def other(self, request: Request) -> Response | None:
         """A file beside the page, or one of its views when a person goes there; None for what is not the page's."""
@@ -114,7 +125,7 @@ class Pages:
 
 
 def add_pages(app: FastAPI, dist: Path = DIST) -> None:
-    """Serve `/`, `/assets/…` and, where no route fits, the page's other files and views."""
+    """Serve `/`, `/assets/…`, `/embed/…` and, where no route fits, the page's other files and views."""
     pages = Pages.load(dist)
 
     @app.api_route("/", methods=list(READ), include_in_schema=False)
@@ -123,10 +134,11 @@ def add_pages(app: FastAPI, dist: Path = DIST) -> None:
 
     @app.api_route("/assets/{name}", methods=list(READ), include_in_schema=False)
     async def asset(name: str, request: Request) -> Response:
-        file = pages.files.get(f"/assets/{name}")
-        if file is None:
-            raise NotFound("no such file")
-        return file.answer(request)
+        return pages.file(f"/assets/{name}", request)
+
+    @app.api_route("/embed/{name}", methods=list(READ), include_in_schema=False)
+    async def embedded(name: str, request: Request) -> Response:
+        return pages.file(f"{EMBED}{name}", request)
 
     app.router.default = _falling_back(pages, app.router.default)
 

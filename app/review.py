@@ -62,7 +62,8 @@ class Client:
         """Claim an item; it and its text."""
         self.call("POST", f"/{about}/claim", {})
         item: dict[str, Any] = self.call("GET", f"/{about}")
-        return item | {"records": self.call("POST", f"/{about}/text", {"reason": reason})["records"]}
+        opened = self.call("POST", f"/{about}/text", {"reason": reason})
+        return item | {"records": opened["records"], "appeals": opened["appeals"]}
 
 
 def _said(error: urllib.error.HTTPError) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.answer import Tutor
 from app.auth import Principal, Role
-from app.desk import LEASE_S, Desk
+from app.desk import LEASE_S, UNJUDGED, Desk, Item
 from app.errors import BadRequest, Fault, NotAllowed
 from app.incoming import enter, read_body
 from app.labels import Expected, Label, Means
@@ -51,11 +51,17 @@ def routes(tutor: Tutor, desk: Desk) -> APIRouter:
 
 def _reading(router: APIRouter, tutor: Tutor, desk: Desk) -> None:
     @router.get("", summary="What awaits a look, the most urgent first")
-    async def queue(request: Request, state: str = "open,labelled,disputed,agreed", limit: int = 50) -> dict[str, Any]:
+    async def queue(
+        request: Request,
+        state: str = "open,labelled,disputed,agreed",
+        limit: int = 50,
+        reason: str = "",
+        overdue: bool = False,
+    ) -> dict[str, Any]:
         who, tag, _ = await _reviewer(tutor, request)
         if limit < 1:
             raise BadRequest(f"expected a limit of at least 1, came {limit}", param="limit")
-        found = await desk.items(who, tag, state.split(","), limit)
+        found = await desk.items(who, tag, state.split(","), limit, reason=reason, overdue=overdue)
         return {"items": [item.describe(tag) for item in found]}
 
     @router.get("/agreement", summary="How far reviewers agree, with each other and with the gold items")
@@ -68,16 +74,40 @@ def _reading(router: APIRouter, tutor: Tutor, desk: Desk) -> None:
         who, tag, _ = await _reviewer(tutor, request)
         return (await desk.item(who, about)).describe(tag)
 
+    @router.get("/{about}/similar", summary="What the guard judged alike, decided ones first; no texts")
+    async def similar(about: str, request: Request) -> dict[str, Any]:
+        who, tag, _ = await _reviewer(tutor, request)
+        return {"items": [_precedent(item, tag) for item in await desk.similar(who, tag, about)]}
+
     @router.post("/{about}/text", summary="Its texts, for who holds the lease; that is a record")
     async def text(about: str, request: Request) -> dict[str, Any]:
         who, tag, body = await _reviewer(tutor, request)
         reason = parse_model(Looked, body or b"{}").reason
-        item = await desk.held(who, tag, about)
+        return await _opened(tutor, desk, await desk.held(who, tag, about), (who.subject, reason))
+
+
+async def _opened(tutor: Tutor, desk: Desk, item: Item, why: tuple[str, str]) -> dict[str, Any]:
+    """The exchange's records with what the guard made of each, and the appeals; `why`: who reads, for which reason."""
+    judged, appeals = await desk.judged(item), await desk.appeals(item)
+
+    async def texts(request_id: str) -> list[dict[str, Any]]:
         try:
-            texts = await tutor.control.log.texts(about, who.subject, reason, item.tenant)
-            return {"about": about, "records": texts}
+            return await tutor.control.log.texts(request_id, *why, item.tenant)
         except ServiceUnavailable as error:
             raise Fault("the log does not answer", code="log_unavailable") from error
+
+    records = [one | judged.get((one["kind"], one["seq"]), UNJUDGED) for one in await texts(item.about)]
+    told = [
+        {"ts": appeal["ts"].isoformat(), "text": one["text"]}
+        for appeal in appeals
+        for one in await texts(appeal["request_id"])
+    ]
+    return {"about": item.about, "records": records, "appeals": told}
+
+
+def _precedent(item: Item, tag: str) -> dict[str, Any]:
+    """An item of the queue, with what was decided of it in the end; labels are never told."""
+    return item.describe(tag) | {"decision": item.decision if item.state == "decided" else None}
 
 
 def _deciding(router: APIRouter, tutor: Tutor, desk: Desk) -> None:

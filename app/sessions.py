@@ -2,9 +2,10 @@
 
 A browser adds a cookie to whatever makes it ask. So what a cookie alone identifies has to come from our own page, and
 three things say so: the browser (Fetch Metadata, `Sec-Fetch-Site`), the origin (RFC 6454, section 7), and a header
-that no other origin's page can add without being asked for leave, which nobody here gives (Fetch, section 3.2).
+that no other origin's page can add without leave, which nobody gets here (Fetch, section 3.2; app/cors.py).
 """
 
+import re
 from collections.abc import Mapping
 
 from app.errors import NotAllowed, NotAuthenticated
@@ -13,6 +14,9 @@ COOKIE = "preceptor_session"
 CSRF_HEADER = "x-preceptor-csrf"
 MAX_KEY_CHARS = 4096 - len(COOKIE)
 """Browsers drop a cookie whose name and value are longer together (RFC 6265bis, section 5.6)."""
+
+# A signature's last part is decoded leniently by JWT libraries, so a true key might carry a line break or semicolon.
+COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515, section 7.1
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the user typed the address, or took a bookmark
@@ -71,10 +75,15 @@ def _is_of(origin: str, host: str) -> bool:
     return scheme in ("http", "https") and authority == host.lower() != ""
 
 
+def values_of(name: str, cookies: str) -> set[str]:
+    """The different values that a Cookie field has under this name."""
+    pairs = (pair.partition("=") for pair in cookies.split(";"))
+    return {value.strip() for each, _, value in pairs if each.strip() == name}
+
+
 def _key(cookies: str) -> str | None:
     """The session's key; None without one. Two are nobody's: the other may have been put there by a neighbour."""
-    pairs = (pair.partition("=") for pair in cookies.split(";"))
-    found = {value.strip() for name, _, value in pairs if name.strip() == COOKIE}
+    found = values_of(COOKIE, cookies)
     if len(found) > 1:
         raise SessionEnded("expected one session, came several; sign in again")
     return found.pop() if found else None

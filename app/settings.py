@@ -8,7 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from app.issuers import is_origin
 
 
 class TenantLimits(BaseModel):
@@ -76,7 +78,21 @@ class Settings(BaseModel):
     gateways: int = Field(1, gt=0)  # replicas of the Gateway; more than one share their limits in `redis`
     redis: Path | None = None  # file that holds Redis' URL, which may hold a password: docs/limits.md
     behind_tls: bool = False  # browsers are told to come by TLS alone: only where it stands in front
+    embed_origins: tuple[str, ...] = ()  # pages that may hold the chat: docs/api.md
     limits: Limits = Limits()
+
+    @field_validator("embed_origins", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        return [each.strip() for each in given.split(",") if each.strip()] if isinstance(given, str) else given
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _exact(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not is_origin(origin):
+                raise ValueError(f"expected origins such as https://lms.example.org, came {origin[:200]!r}")
+        return origins
 
     @model_validator(mode="after")
     def _tenants_stay_apart(self) -> Self:
@@ -118,7 +134,8 @@ def from_environment(**overrides: object) -> Settings:
     named = {"home": "PRECEPTOR_HOME", "port": "PRECEPTOR_PORT", "mode": "PRECEPTOR_MODE",
              "log": "PRECEPTOR_LOG_URL", "exchange_logs": "PRECEPTOR_EXCHANGE_LOGS",
              "issuers": "PRECEPTOR_ISSUERS", "otlp": "PRECEPTOR_OTLP_ENDPOINT",
-             "redis": "PRECEPTOR_REDIS_URL_FILE", "signoff_key": "PRECEPTOR_SIGNOFF_KEY"}  # fmt: skip
+             "redis": "PRECEPTOR_REDIS_URL_FILE", "signoff_key": "PRECEPTOR_SIGNOFF_KEY",
+             "embed_origins": "PRECEPTOR_EMBED_ORIGINS"}  # fmt: skip
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
     paths = {"home": given.home, "issuers": given.issuers, "redis": given.redis, "signoff_key": given.signoff_key}

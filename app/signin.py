@@ -1,7 +1,6 @@
 """Signing in and out of the page, and who is signed in. Nothing is kept here: the session is the key in its cookie."""
 
 import asyncio
-import re
 import time
 from typing import Any
 
@@ -13,7 +12,7 @@ from app.answer import Tutor
 from app.door import visit_of
 from app.errors import Fault, NotAuthenticated
 from app.incoming import enter, plain_headers, read_body
-from app.sessions import FORGET, MAX_KEY_CHARS, remember, require_own_page, require_same_origin
+from app.sessions import COMPACT, FORGET, MAX_KEY_CHARS, remember, require_own_page, require_same_origin
 from app.settings import Limits
 from app.wire import parse_model
 
@@ -21,9 +20,6 @@ BODY_BYTES = 8192
 BODY_TIMEOUT_S = 5.0
 AT_A_TIME = 16
 """Bodies that are read before anybody is known; more would let strangers take the places of those who are."""
-
-# A signature's last part is decoded leniently by JWT libraries, so a true key might carry a line break or semicolon.
-COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515, section 7.1
 
 
 class SignIn(BaseModel):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from audit.errors import AuditError, BadKeys, QueryRefused
-from audit.sandbox import Answer, Files, Request
+from audit.sandbox import UNBOUNDED, Answer, Bounds, Files, Request
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MEMORY_MB = 1024
 ADDRESS_SPACE = 8 * 1024**3  # Arrow and DuckDB reserve far more than they use
-MAX_RESULT_BYTES = 1024**3
 BATCH_ROWS = 64 * 1024
 
 
@@ -72,20 +71,26 @@ def connect(request: Request, opener: Opener | None = None) -> duckdb.DuckDBPyCo
     return connection
 
 
-def select(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Buffer:
-    """The result of one SELECT as an Arrow stream; QueryRefused, duckdb.Error, OSError, pyarrow.ArrowException."""
+def select(connection: duckdb.DuckDBPyConnection, sql: str, bounds: Bounds = UNBOUNDED) -> pa.Buffer:
+    """The result of one SELECT as an Arrow stream, within the bounds of its size.
+
+    QueryRefused, duckdb.Error, OSError, pyarrow.ArrowException.
+    """
     import duckdb
 
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryRefused("expected one SELECT")
-    reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+    left = bounds.rows
+    reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS if left is None else min(BATCH_ROWS, max(left, 1)))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, reader.schema) as writer:
         for batch in reader:
-            writer.write_batch(batch)
-            if sink.tell() > MAX_RESULT_BYTES:
-                raise QueryRefused(f"expected a result of at most {MAX_RESULT_BYTES} bytes, got more")
+            writer.write_batch(batch if left is None else batch.slice(0, left))
+            if sink.tell() > bounds.max_bytes:
+                raise QueryRefused(f"expected a result of at most {bounds.max_bytes} bytes, got more")
+            if left is not None and (left := left - batch.num_rows) <= 0:
+                break
     return sink.getvalue()
 
 
@@ -96,7 +101,7 @@ def answer(request: Request) -> Answer:
     opener, result = None, Answer("ok")
     try:
         opener = None if request.keys is None else _opener(Path(request.keys))
-        result = Answer("ok", body=select(connect(request, opener), request.sql))
+        result = Answer("ok", body=select(connect(request, opener), request.sql, _bounds(request)))
     except BadKeys as error:
         result = Answer("keys", str(error))
     except (duckdb.InvalidInputException, OSError) as error:  # what a failed scan comes as
@@ -109,6 +114,10 @@ def answer(request: Request) -> Answer:
         result = Answer("keys" if isinstance(opener.failure, BadKeys) else "unproven", str(opener.failure))
     about = next(iter(opener.requests)) if len(opener.requests) == 1 else None
     return replace(result, opened=len(opener.records), about=about)
+
+
+def _bounds(request: Request) -> Bounds:
+    return Bounds(request.seconds, request.max_bytes, request.rows)
 
 
 def _opener(keys: Path) -> Opener:

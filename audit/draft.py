@@ -13,6 +13,7 @@ from audit.record import VERSION, Entry, Kind, canonical
 from audit.seal import RecordId, seal
 from audit.segment import Row
 from audit.subjects import SubjectKey
+from audit.words import prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def draft_entry(origin: str, entry: Entry, subjects: SubjectKeys) -> Draft:
         return Draft(said, None, entry.if_last)
     record = RecordId(origin, entry.request_id, entry.seq, entry.kind)
     sealed = seal(record, key, entry.text, stored=entry.kind is not Kind.answer)
+    if entry.kind is Kind.answer:
+        said["fields"] |= prints(key, sealed.salt, entry.text)
     return Draft(said | {"content": sealed.leaf}, sealed.cell, entry.if_last, sealed.salt)
 
 

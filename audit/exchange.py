@@ -55,11 +55,18 @@ class Usage(Shape):
 
 
 class Answer(Judged):
-    """End of an answer; text = all windows together, committed to but not stored again."""
+    """End of an answer; text = all windows together, committed to but not stored again.
+
+    The digests say what answered, under which policy. The log adds the prints of its words, for what is long enough.
+    """
 
     finish_reason: Literal["stop", "length", "content_filter"]
     windows: Count
     usage: Usage
+    model_digest: Digest | None = None
+    policy_digest: Digest | None = None
+    words_print: Digest | None = None
+    words_commit: Digest | None = None
 
 
 class Shown(Judged):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit import pipe, prompt, render
 from audit.errors import AuditError, QueryRefused
-from audit.sandbox import Answer, Request, Sandbox, files_of
+from audit.sandbox import UNBOUNDED, Answer, Bounds, Request, Sandbox, files_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,16 +39,16 @@ class Asker:
     trust_files: bool = False
     _checked: set[tuple[str, str]] = field(default_factory=set)
 
-    def ask(self, sql: str) -> pa.Table:
+    def ask(self, sql: str, bounds: Bounds = UNBOUNDED) -> pa.Table:
         """The result of one SELECT. QueryRefused, BadRoot, BadSegment, BadNote, BadKeys, Unproven, OSError."""
         for _ in range(ATTEMPTS - 1):
             try:
-                return self._ask(sql)
+                return self._ask(sql, bounds)
             except FileNotFoundError:
                 continue
-        return self._ask(sql)
+        return self._ask(sql, bounds)
 
-    def _ask(self, sql: str) -> pa.Table:
+    def _ask(self, sql: str, bounds: Bounds) -> pa.Table:
         far = isinstance(self.root, str) and "://" in self.root
         root = self.root if far else Path(self.root).absolute()
         keys = None if self.keys is None else str(self.keys.absolute())
@@ -58,7 +58,7 @@ class Asker:
             logs = reading.read_root(root)
             if not self.trust_files:
                 self._check(root, logs)
-            answer = sandbox.ask(Request(sql, files_of(logs), keys, str(root) if far else None))
+            answer = sandbox.ask(Request(sql, files_of(logs), keys, str(root) if far else None, **asdict(bounds)))
         self._record(root, answer)
         return answer.table()
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 GRACE_S = 30
+MAX_RESULT_BYTES = 1024**3
 CLOUD = ("AWS_", "AZURE_", "GOOGLE_")  # how a process learns who it is to an object store
 
 Files = Mapping[str, Sequence[tuple[int, str]]]  # of each log, by origin: first index and place of each file, in order
@@ -36,14 +37,29 @@ def files_of(logs: Sequence[ReadLog]) -> Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one answer may take: seconds of work, bytes of result. Rows beyond `rows` are left out, not refused."""
+
+    seconds: int = SECONDS
+    max_bytes: int = MAX_RESULT_BYTES
+    rows: int | None = None
+
+
+UNBOUNDED = Bounds()  # but for what bounds every answer
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One SELECT over files. `url` is the root's in an object store, None for local paths; without `keys`, no text."""
+    """One SELECT over files. `url` is the root's in an object store, None for local paths; without `keys`, no text.
+    The rest are Bounds."""
 
     sql: str
     logs: Files
     keys: str | None = None
     url: str | None = None
     seconds: int = SECONDS
+    max_bytes: int = MAX_RESULT_BYTES
+    rows: int | None = None
 
     @classmethod
     def parse(cls, line: bytes) -> Self:

@@ -5,6 +5,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,8 @@ from audit.errors import AuditError, Unavailable
 from audit.keyring import read_ring
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
-from audit.store import open_store, to_address
+from audit.search import Late, Search
+from audit.store import join_address, open_store, to_address
 from deployments import metrics, tracing
 from deployments.group_commit import GroupCommit, Results, Waiting, settle
 from deployments.ports import ServiceUnavailable
@@ -31,6 +33,8 @@ from deployments.serve_recorder import meter
 
 HEADS_EVERY_S = 60.0
 TICK_EVERY_S = 1.0
+SEARCH_S = 10.0
+MATCHES = 10
 
 logger = logging.getLogger("ray.serve")
 
@@ -53,6 +57,8 @@ class AuditLog:
         self._meter = meter(metrics.LOG)
         log = open_log(root, name, keys.load(Path(keys_dir)))
         self._commits = GroupCommit(log, interval_ms / 1000, self._meter)
+        self._search = Search(join_address(root, name), log.keys.subjects)
+        self._searcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
         self._siblings = siblings or []
         self._place = (root, Path(keys_dir))
         self._loops = [asyncio.ensure_future(each()) for each in (self._ticking, self._packing, self._pinning)]
@@ -79,6 +85,15 @@ class AuditLog:
         opening = partial(content.open, *self._place, request_id, reader=reader, reason=reason, tenant=tenant)
         found = await asyncio.to_thread(opening)
         return [asdict(text) for text in found]
+
+    async def search(self, text: str, tenant: str | None) -> list[dict[str, Any]] | None:
+        """Answers with the words of a text, or None when time is up; one search at a time, beside the writer."""
+        find = partial(self._search.find, text, tenant, MATCHES, time.monotonic() + SEARCH_S)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._searcher, find)
+        except Late:
+            return None
+        return [asdict(receipt) for receipt in found]
 
     async def head(self) -> dict[str, Any]:
         """Origin, size and root of this log, for the control log to pin."""
@@ -193,6 +208,11 @@ class LogHandle:
     async def texts(self, request_id: str, reader: str, reason: str, tenant: str | None = None) -> list[dict[str, Any]]:
         """See LogPort."""
         return list(await self._call("texts", request_id, reader, reason, tenant))
+
+    async def search(self, text: str, tenant: str | None) -> list[dict[str, Any]] | None:
+        """See LogPort."""
+        found = await self._call("search", text, tenant)
+        return None if found is None else list(found)
 
     async def ring(self) -> str:
         """See LogPort."""

@@ -56,6 +56,11 @@ class LogPort(Protocol):
         is a record first."""
         ...
 
+    async def search(self, text: str, tenant: str | None) -> list[dict[str, Any]] | None:
+        """Receipts of this log's answers with the words of a text, the newest first: the tenant's, or with None all.
+        None when the time was up; then it is worth asking again."""
+        ...
+
     async def ring(self) -> str:
         """The log's public keys, each endorsed by the one before (see audit.keyring); whoever pins one checks it."""
         ...

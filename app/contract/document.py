@@ -69,9 +69,13 @@ def _fill(operation: dict[str, Any], route: Route) -> None:
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    content: dict[str, Any]
+    if route.files:
+        content = {kind.partition(";")[0]: {} for kind in route.files}
+        return {"description": HTTPStatus(route.status).phrase, "content": content}
     if route.answer is None:
         return {"description": HTTPStatus(route.status).phrase}
-    content: dict[str, Any] = {JSON: _ref(route.answer)}
+    content = {JSON: _ref(route.answer)}
     if route.streams:
         content["text/event-stream"] = SSE
     return {"description": HTTPStatus(route.status).phrase, "content": content}

@@ -126,19 +126,54 @@ class Queue(Reply):
     items: list[Item]
 
 
+class Precedent(Item):
+    """Something judged alike, and what was decided of it in the end."""
+
+    decision: Literal["uphold", "overturn"] | None
+
+
+class Precedents(Reply):
+    """At most five, decided ones first."""
+
+    items: list[Precedent]
+
+
+class Checked(Reply):
+    """What one check said."""
+
+    check: str
+    action: str
+    category: str | None
+    score: float | None
+
+
 class Opened(Reply):
-    """The text of one record; null once its person is erased."""
+    """One record: its text, null once its person is erased, and what the guard made of it; `ts` as ISO 8601."""
 
     kind: str
     seq: Count
     text: str | None
+    ts: str | None
+    action: str | None
+    category: str | None
+    score: float | None
+    checks: list[Checked]
+    finish: str | None
+
+
+class Objection(Reply):
+    """An appeal; its text is null once its person is erased."""
+
+    ts: str
+    text: str | None
 
 
 class Texts(Reply):
-    """All texts of an item."""
+    """All texts of an item, the exchange in its order."""
 
     about: str
     records: list[Opened]
+    appeals: list[Objection]
 
 
 class Told(Reply):

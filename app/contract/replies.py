@@ -175,6 +175,20 @@ class Session(Reply):
     terms: TermsState
 
 
+class WayReply(Reply):
+    """An issuer at which people sign in: what stands on the button, and where it leads."""
+
+    name: str
+    url: str
+
+
+class Ways(Reply):
+    """How one may sign in to the page; `key` is always true."""
+
+    key: bool
+    oidc: list[WayReply]
+
+
 class Health(Reply):
     """The Gateway runs."""
 

@@ -41,6 +41,7 @@ from audit.store import LocalStore
 from audit.upkeep import Upkeep, run_once
 from audit.verify import verify
 from audit.witness import read_tail
+from audit.words import words
 from tests.golden import entries
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -138,7 +139,7 @@ def build(out: Path) -> None:
         (out / "stamp.tsq").write_bytes(timestamp.request((out / "cosigned.checkpoint").read_bytes()))
         expected = {
             "versions": {name: version(name) for name in LIBRARIES}, "report": report(out), "logs": _logs(golden),
-            "text": _text(golden), "large": large(),
+            "text": _text(golden), "words": [[text, words(text)] for text in entries.WORDED], "large": large(),
         }  # fmt: skip
     (out / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
@@ -160,7 +161,7 @@ def _write(golden: Golden, out: Path) -> None:
     heads = {"before-rotation": golden.open("exchange-0").checkpoint()}
     golden.clock.step()
     rotate(golden.root, golden.keys)
-    receipts["answer"] = golden.append("exchange-0", *entries.answered(6, "ada", "What is a nonce?", "A number."))[-1]
+    receipts["answer"] = golden.append("exchange-0", *entries.answered(6, "ada", "What is a nonce?", entries.NONCE))[-1]
     golden.clock.step()
     prune(golden.open("exchange-0"), asked[0].ts, "retention")
     log = golden.open("exchange-0")

@@ -9,6 +9,20 @@ ALLOW = {"action": "ALLOW", "category": None, "score_ppm": 1200}
 REFUSE = {"action": "REFUSE", "category": "malware", "score_ppm": 987_000}
 TEACH = {"action": "TEACH", "category": "network", "score_ppm": 640_000}
 MODEL, GUARD, POLICY, TERMS, DATA = ("sha256:" + letter * 64 for letter in "12345")
+NONCE = "A **number** used once: no two messages are alike, even when they say the same."
+WORDED = (
+    NONCE,
+    "",
+    "1. First\n2) Second\n\n> 10. Tenth, not 2.5 or 3.x",
+    "```python\nx = 1  # y\n```\n~~~\nZ\r\n~~~\r\nend",
+    "``` two words\nstay",
+    "Stra\u00dfe \ufb01ne \u00bd \u00b2 \u2460 \u03c3\u03c2 \u0131\u0130",
+    "e\u0301 = \u00e9; a\u0308\u0323",
+    "\u0915\u093f \u0e01\u0e33 \u05e9\u05b8 \U0001f642\ufe0f \u2028 1. x",
+    "snake_case `code` don\u2019t \u201cquote\u201d \u2014 |a|b|",
+    "\U00010400 \U0001d400 \uff21\uff11 \u212b \u01c5",
+)
+"""Texts whose words every implementation has to make alike."""
 CURRENT = {"policy_digest": POLICY, "guard_digest": GUARD, "terms_digest": TERMS}
 
 
@@ -35,7 +49,8 @@ def answered(number: int, who: str, question: str, *pieces: str) -> list[Entry]:
         for at, piece in enumerate(pieces, 1)
     ]
     usage = {"prompt_tokens": 9, "completion_tokens": 12}
-    end = ALLOW | {"finish_reason": "stop", "windows": len(pieces), "usage": usage}
+    made = {"model_digest": MODEL, "policy_digest": POLICY}
+    end = ALLOW | made | {"finish_reason": "stop", "windows": len(pieces), "usage": usage}
     answer = Entry(Kind.answer, request_id(number), len(pieces) + 1, "school", who, end, "".join(pieces))
     return [request(number, who, question, ALLOW), *windows, answer]
 

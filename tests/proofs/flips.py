@@ -27,9 +27,10 @@ from audit.errors import AuditError, BadSegment
 from audit.keyring import KeyRing, parse_ring
 from audit.proof import check_receipt
 from audit.verify import verify
+from tests.golden.entries import NONCE
 
 VECTORS = Path(__file__).parents[1] / "golden" / "vectors"
-SHOWN = "A number."  # the text of the answer in `receipts/answer`
+SHOWN = NONCE  # the text of the answer in `receipts/answer`
 PROCESSES = 2
 ALONE, WHOLE, SALT, MISSED = "alone", "whole", "salt", "missed"
 

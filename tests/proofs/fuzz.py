@@ -38,13 +38,15 @@ from tests.unit.app.test_matrix import asks, headers, record
 
 BATCH = 500
 SPAN = 25  # requests with the log, then as many while it is killed
-DESK_SHARE = 0.05  # of the requests that a reviewer could make: each starts a process that asks the log
+DESK_SHARE = 0.05  # of the requests that somebody who may could make to ASKING: each starts a process
 ALLOWED_SHARE = 0.5
 SPOILT_SHARE = 0.1  # of the keys
 COOKIE_SHARE = 0.2  # of the keys, which come as the page's session
 SEASONED = 0.75  # of the ids, digests and names are real ones, so that requests get past the first check
 PROCESSES = os.cpu_count() or 1
 LIMITS = Limits(guard_timeout_s=5, deadline_s=30, requests_per_minute=40)
+ASKING = ("/v1/review", "/v1/audit/")
+ASK_NOTHING = ("/v1/audit/records", "/v1/audit/checkpoints", "/v1/audit/keys")
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -100,9 +102,9 @@ class Batch:
                 values[name] = self.random.choice(self.known[name])
 
     def caller(self, route: Route) -> Caller:
-        """Half the time somebody who may, else anybody; at the desk rarely somebody who may."""
+        """Half the time somebody who may, else anybody; where that asks the log, rarely somebody who may."""
         may = [one for one in CALLERS if one.role in route.roles]
-        if route.path.startswith("/v1/review"):
+        if route.path.startswith(ASKING) and route.path not in ASK_NOTHING:
             others = [one for one in CALLERS if one not in may]
             return self.random.choice(may if self.random.random() < DESK_SHARE else others)
         return self.random.choice(may if may and self.random.random() < ALLOWED_SHARE else CALLERS)

@@ -1,6 +1,7 @@
 """A tutor on a real log and real rules, with a scripted model and scorer: small honest fakes only."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from audit.log import Log
 from audit.query import Asker
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
+from audit.search import Late, Search
 from audit.store import open_store
 from deployments.chat import Turn
 from deployments.generation import Piece, Sampling
@@ -46,6 +48,7 @@ class LocalLog:
     def __init__(self, log: Log, root: Path, keys_dir: Path) -> None:
         self.log = log
         self.place = (root, keys_dir)
+        self.searches, self.search_s = Search(root / log.origin.rpartition("/")[2], log.keys.subjects), 60.0
         self.down = False
         self.delay_s = 0.0
 
@@ -77,6 +80,13 @@ class LocalLog:
         found = content.open(*self.place, request_id, reader=reader, reason=reason, tenant=tenant)
         return [asdict(text) for text in found]
 
+    async def search(self, text: str, tenant: str | None) -> list[dict[str, Any]] | None:
+        until = time.monotonic() + self.search_s
+        try:
+            return [asdict(receipt) for receipt in self.searches.find(text, tenant, 10, until)]
+        except Late:
+            return None
+
     async def ring(self) -> str:
         return str(read_ring(open_store(self.place[0])))
 
@@ -103,6 +113,7 @@ class ScriptedModel:
         self.said = 0
         self.fails_after: int | None = None
         self.pause_s = 0.0
+        self.chars = 5
         self.digests: list[str] = []
         self.trouble: str | None = None
 
@@ -112,7 +123,7 @@ class ScriptedModel:
     async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         self.asked.append(sampling)
         self.digests.append(digest)
-        pieces = [self.text[at : at + 5] for at in range(0, len(self.text), 5)]
+        pieces = [self.text[at : at + self.chars] for at in range(0, len(self.text), self.chars)]
         for count, text in enumerate(pieces, 1):
             await asyncio.sleep(self.pause_s)
             if self.fails_after is not None and count > self.fails_after:
@@ -201,7 +212,8 @@ class World:
 
     def app(self) -> FastAPI:
         asker = Asker(self.root)
-        return create_app(self.tutor, self.counts, Desk(lambda sql: asker.ask(sql).to_pylist(), self.control))
+        desk = Desk(lambda sql: asker.ask(sql).to_pylist(), self.control)
+        return create_app(self.tutor, self.counts, desk, asker=asker)
 
     def key(self, subject: str = "ada", role: Role = Role.LEARNER, ttl_s: int = 600, tenant: str | None = None) -> str:
         return self.issuer.mint(subject, tenant or (OPERATOR if role is Role.ADMIN else "school"), role, ttl_s)[0]

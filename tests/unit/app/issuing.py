@@ -30,6 +30,19 @@ def jwk(private: Any, kid: str, **more: Any) -> dict[str, Any]:
     return made | {"kid": kid, "use": "sig"} | more
 
 
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request to an issuer."""
+
+    method: str
+    path: str
+    authorization: str | None = None
+    body: bytes = b""
+
+
 @dataclass
 class IdP:
     """What it serves at /jwks, how often it was asked, and tokens of its making."""
@@ -59,6 +72,11 @@ class IdP:
     def page(self, path: str) -> bytes | None:
         return json.dumps({"keys": self.keys}).encode() if path == "/jwks" else self.pages.get(path)
 
+    def answer(self, asked: Asked) -> Answer:
+        page = self.page(asked.path)
+        moved = {"Location": self.location} if self.location else {}
+        return 404 if page is None else self.status, moved, page or b""
+
 
 @contextmanager
 def serving(idp: IdP, port: int = 0) -> Iterator[IdP]:
@@ -68,13 +86,17 @@ def serving(idp: IdP, port: int = 0) -> Iterator[IdP]:
         def do_GET(self) -> None:
             idp.asked.append(self.path)
             time.sleep(idp.delay_s)
-            page = idp.page(self.path)
-            self.send_response(404 if page is None else idp.status)
-            if idp.location:
-                self.send_header("Location", idp.location)
-            self.send_header("Content-Length", str(len(page or b"")))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = Asked(self.command, self.path, self.headers.get("Authorization"), body)
+            status, headers, page = idp.answer(asked)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(page)))
             self.end_headers()
-            self.wfile.write(page or b"")
+            self.wfile.write(page)
+
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -55,13 +55,19 @@ async def _record(world: World, headers: dict[str, str], own: str, other: str) -
     return await world.http.post("/v1/audit/records", json={"records": [entry.to_json()]}, headers=headers)
 
 
+async def _search(world: World, headers: dict[str, str], own: str, other: str) -> httpx.Response:
+    return await world.http.post("/v1/verify", json={"text": world.model.text}, headers=headers)
+
+
 PROBES = {
     "ask, list models, accept terms, pass lessons": get("/v1/models"),
     "receipts, appeals: their own requests": get("/v1/receipts/{own}"),
     "signed heads of the logs that hold their records": get("/v1/audit/checkpoints"),
+    "find the record of a text in their tenant (`/v1/verify`)": _search,
     "receipts of others in their tenant": get("/v1/receipts/{other}"),
     "the review desk (`/v1/review`)": get("/v1/review"),
     "agreement of reviewers": get("/v1/review/agreement"),
+    "the log's state, timeline, alerts, trends, lineage ([`/v1/audit/…`](api.md))": get("/v1/audit/events"),
     "mark a finding, on their own request": _finding,
     "`POST /v1/audit/records`": _record,
 }

@@ -69,6 +69,8 @@ def body_of(world: World, row: Row, about: str, sent: dict[str, str]) -> dict[st
         "/v1/lessons/{lesson_id}/pass": {"answers": []},
         "/v1/appeals": {"request_id": about, "reason": "no"},
         "/v1/findings": mark,
+        "/v1/audit/query": {"sql": "select 1 as one, [ts] as many from stored limit 1"},
+        "/v1/verify": {"text": "A text of more than forty letters that is the answer to nobody's question."},
         "/v1/audit/records": {"records": [record(row.variant)]} if row.variant not in ("", "own") else {},
         "/v1/review/{about}/text": {"reason": "review"},
         "/v1/review/{about}/label": SAID,

@@ -85,11 +85,11 @@ async def test_of_two_at_once_one_holds_the_item(world) -> None:
 
 async def test_a_lease_returns_when_its_reviewer_does_not(world, monkeypatch) -> None:
     about, ada, bob = await refused(world), Reviewer(world, "rev-a"), Reviewer(world, "rev-b")
-    monkeypatch.setattr(desk, "LEASE_S", 2)
     assert (await ada.do(about, "claim")).status_code == 200
     assert (await bob.do(about, "claim")).status_code == 409
     assert await bob.queue() == []
-    await asyncio.sleep(2.5)
+    monkeypatch.setattr(desk, "LEASE_S", -1)  # over as soon as it is given, however slow the machine
+    assert (await ada.do(about, "claim")).status_code == 200
     assert (await bob.do(about, "claim")).status_code == 200
     refusal = await ada.do(about, "label", **HARMFUL)
     assert (refusal.status_code, refusal.json()["error"]["code"]) == (409, "not_held")
@@ -137,3 +137,78 @@ async def test_bad_input_says_what_was_expected(world) -> None:
     ):
         assert answer.status_code == code, answer.text
         assert answer.json()["error"]["message"]
+
+
+async def test_the_queue_is_asked_by_reason_and_by_what_is_late(world) -> None:
+    about, ada = await refused(world), Reviewer(world, "rev-a")
+    await world.http.post("/v1/appeals", json={"request_id": about, "reason": "It is my own router."})
+    assert [item["about"] for item in await ada.queue(reason="appeal")] == [about]
+    assert await ada.queue(reason="finding") == []
+    assert await ada.queue(overdue=True) == []  # it has three days
+    for asked in ({"reason": "alert') --"}, {"overdue": "perhaps"}):
+        answer = await ada.http.get("/v1/review", params=asked, headers=ada.headers)
+        assert answer.status_code == 400, answer.text
+
+
+async def test_opened_text_tells_what_the_guard_made_of_each_record_and_the_appeal(world) -> None:
+    about, ada = await refused(world), Reviewer(world, "rev-a")
+    await world.http.post("/v1/appeals", json={"request_id": about, "reason": "It is my own router."})
+    await ada.do(about, "claim")
+    opened = (await ada.do(about, "text")).json()
+    assert [(record["kind"], record["action"]) for record in opened["records"]] == [
+        ("request", "REFUSE"), ("refusal", "REFUSE"),
+    ]  # fmt: skip
+    asked = opened["records"][0]
+    assert asked["score"] > 0.5
+    assert asked["ts"]
+    assert asked["category"] in {check["category"] for check in asked["checks"]}
+    assert [appeal["text"] for appeal in opened["appeals"]] == ["It is my own router."]
+
+
+async def test_windows_are_told_one_by_one_with_how_the_answer_ended(world) -> None:
+    answer = await world.ask("What is a nonce?")
+    about, ada = answer.json()["preceptor"]["request_id"], Reviewer(world, "rev-a")
+    red = Reviewer(world, "ada", Role.REDTEAM)
+    mark = {"request_id": about, "technique": "direct", "severity": "low", "expected": "REFUSE", "note": "my view"}
+    assert (await red.http.post("/v1/findings", json=mark, headers=red.headers)).status_code == 201
+    await ada.do(about, "claim")
+    opened = (await ada.do(about, "text")).json()
+    kinds = [record["kind"] for record in opened["records"]]
+    assert (kinds[0], set(kinds[1:-1]), kinds[-1]) == ("request", {"window"}, "answer")
+    assert opened["records"][-1]["finish"] == "stop"
+    assert "my view" not in str(opened)  # what the finding's author thinks
+
+
+async def test_similar_cases_are_of_the_same_kind_decided_ones_first(world) -> None:
+    waiting, decided, ada = await refused(world), await refused(world), Reviewer(world, "rev-a")
+    await world.ask("LABWORD")
+    for name in ("rev-a", "rev-b"):
+        await Reviewer(world, name).label(decided, **HARMFUL)
+    carol = Reviewer(world, "rev-c")
+    await carol.do(decided, "claim")
+    assert (await carol.do(decided, "decide", decision="uphold", **HARMFUL)).status_code == 200
+    about = await refused(world)
+    answer = await ada.http.get(f"/v1/review/{about}/similar", headers=ada.headers)
+    assert answer.status_code == 200, answer.text
+    items = answer.json()["items"]
+    assert [(item["about"], item["decision"]) for item in items] == [(decided, "uphold"), (waiting, None)]
+    assert not {"label", "expected", "labelled_by", "text"} & items[0].keys()
+    herself = Reviewer(world, "ada")
+    mine = await herself.http.get(f"/v1/review/{about}/similar", headers=herself.headers)
+    assert mine.json()["items"] == []  # all of these were hers
+
+
+async def test_another_tenants_cases_are_similar_to_nobodys(world) -> None:
+    await refused(world)
+    learner = {"authorization": f"Bearer {world.key('bea', tenant='bank')}"}
+    await world.view.refresh()
+    await world.http.post("/v1/terms", json={"digest": world.terms.digest}, headers=learner)
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "HARMWORD"}]}
+    said = (await world.http.post("/v1/chat/completions", json=body, headers=learner)).json()
+    about = said["error"]["preceptor"]["request_id"]
+    reviewer = {"authorization": f"Bearer {world.key('rev-z', Role.REVIEWER, tenant='bank')}"}
+    answer = await world.http.get(f"/v1/review/{about}/similar", headers=reviewer)
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+    operator = {"authorization": f"Bearer {world.key('root', Role.ADMIN)}"}
+    seen = await world.http.get(f"/v1/review/{about}/similar", headers=operator)
+    assert len(seen.json()["items"]) == 1

@@ -168,9 +168,15 @@ def test_a_query_that_wants_all_memory_is_refused(held, sql):
         ask(held, sql, seconds=20)
 
 
-def test_a_result_has_a_limit(held, monkeypatch):
-    monkeypatch.setattr(confined, "MAX_RESULT_BYTES", 1_000_000)
-    assert "got more" in refuse_in_process(held, "select range from range(1000000)")
+def test_a_result_has_a_limit(held):
+    with pytest.raises(QueryRefused, match="got more"):
+        ask(held, "select range from range(1000000)", max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 70_000])
+def test_rows_beyond_what_is_asked_for_are_left_out(held, rows):
+    assert ask(held, "select range as n from range(100000)", rows=rows)["n"].to_pylist() == list(range(rows))
+    assert ask(held, "select 1 where false", rows=rows).num_rows == 0
 
 
 def test_a_confined_process_writes_no_file(tmp_path):

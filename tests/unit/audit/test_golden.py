@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from audit.cosignature import WitnessKey, cosigned_at
 from audit.record import LEAF_KEYS, Kind
 from audit.segment import SCHEMA
-from tests.golden import build, tables
+from tests.golden import build, entries, tables
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "audit-format.md").read_text()
 EXPECTED = json.loads((build.VECTORS / "expected.json").read_text())
@@ -87,6 +87,23 @@ def test_the_text_of_a_record_opens_as_the_page_says():
         "commit": hashlib.sha256(plain).hexdigest(), "ct_sha256": hashlib.sha256(row["content"]).hexdigest(),
         "epoch": 0, "len": len(known["text"]),
     }  # fmt: skip
+
+
+def test_the_words_of_an_answer_have_the_prints_that_the_page_says():
+    """By hand, from the person's secret and the words alone."""
+    known = EXPECTED["text"]
+    said = dict(EXPECTED["words"])[entries.NONCE].encode()
+    assert said == b"ANUMBERUSEDONCENOTWOMESSAGESAREALIKEEVENWHENTHEYSAYTHESAME"
+    leaves = [json.loads(row["leaf"]) for row in rows("exchange-0") if row["kind"] == "answer"]
+    leaf = next(leaf for leaf in leaves if leaf["fields"]["words_print"])
+    prk = hmac.digest(bytes(32), bytes.fromhex(known["secret"]), "sha256")
+    key = hmac.digest(prk, b'["preceptor/v1/words"]\1', "sha256")
+    assert leaf["fields"]["words_print"] == hmac.digest(key, hashlib.sha256(said).digest(), "sha256").hex()
+    record = ["preceptor/v1/record", leaf["origin"], leaf["request_id"], leaf["seq"], "answer"]
+    info = json.dumps(record, separators=(",", ":")).encode()
+    salt = hmac.digest(prk, hmac.digest(prk, info + b"\1", "sha256") + info + b"\2", "sha256")
+    assert leaf["fields"]["words_commit"] == hmac.digest(salt, said, "sha256").hex()
+    assert (leaf["fields"]["model_digest"], leaf["fields"]["policy_digest"]) == (entries.MODEL, entries.POLICY)
 
 
 def test_the_erased_have_no_content_and_another_tag_afterwards():

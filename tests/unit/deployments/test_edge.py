@@ -118,3 +118,13 @@ def test_headers_that_come_too_slowly_are_cut_off(edge: Edge) -> None:
 def test_the_port_speaks_nothing_but_tls(edge: Edge) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.get(f"http://127.0.0.1:{edge.place[1]}/v1/models", trust_env=False, timeout=5)
+
+
+def test_a_log_line_holds_the_path_and_no_query(edge: Edge) -> None:
+    with edge.client() as client:
+        client.get("/session/oidc/callback?code=spent-code&state=some-state")
+    until = time.monotonic() + 10
+    while "/session/oidc/callback" not in (said := (edge.folder / "log").read_text()) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "GET /session/oidc/callback" in said
+    assert "spent-code" not in said
