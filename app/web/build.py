@@ -1,5 +1,6 @@
-"""Build the page: `python -m app.web.build`, or `make web`. Exit 0 when it stands, 1 with the reason when it does not.
+"""Build the page and the plugin: `python -m app.web.build`, or `make web`.
 
+Exit 0 when both stand, 1 with the reason when they do not.
 Node comes as a Python package, so no Node of the system is needed. Packages are those of package-lock.json, by hash,
 and none of their scripts run. A build that fails leaves the page of the last one in place.
 """
@@ -16,6 +17,8 @@ Done = subprocess.CompletedProcess[str]
 
 WEB = Path(__file__).resolve().parent
 STAMP = ".digest"
+PLUGIN = "embed/preceptor-chat.js"
+"""Its address is in other people's pages, so it never changes."""
 MADE = frozenset({"node_modules", "dist", "dist.new", "__pycache__"})
 """Folders that are no sources."""
 
@@ -56,7 +59,9 @@ def build(web: Path) -> bool:
     print("web: installing the locked packages", flush=True)
     npm(web)
     print("web: building the page", flush=True)
-    vite(web, new)
+    vite(web, new, [], "index.html")
+    print("web: building the plugin", flush=True)
+    vite(web, new / "embed", ["--config", "vite.embed.config.ts"], Path(PLUGIN).name)
     (new / STAMP).write_text(f"{wanted}\n")
     shutil.rmtree(dist, ignore_errors=True)
     new.rename(dist)
@@ -81,9 +86,10 @@ def sources(web: Path) -> Iterator[Path]:
 
 
 def is_built(dist: Path, wanted: str) -> bool:
-    """Whether `dist` holds the page of these sources."""
+    """Whether `dist` holds the page and the plugin of these sources."""
     stamp = dist / STAMP
-    return (dist / "index.html").is_file() and stamp.is_file() and stamp.read_text().strip() == wanted
+    files = (dist / "index.html", dist / PLUGIN, stamp)
+    return all(file.is_file() for file in files) and stamp.read_text().strip() == wanted
 
 
 def npm(web: Path) -> None:
@@ -96,13 +102,13 @@ def npm(web: Path) -> None:
         raise BuildFailed("\n".join(["npm could not install package-lock.json", *errors[:6]]))
 
 
-def vite(web: Path, out: Path) -> None:
-    """Bundle the page into `out`. Raises BuildFailed."""
+def vite(web: Path, out: Path, options: Sequence[str], made: str) -> None:
+    """Bundle into `out`, where the file `made` has to stand then. Raises BuildFailed."""
     program = web / "node_modules" / "vite" / "bin" / "vite.js"
-    done = _run("node", [str(program), "build", "--outDir", str(out), "--emptyOutDir"], web, BUILD_S)
-    if done.returncode or not (out / "index.html").is_file():
+    done = _run("node", [str(program), "build", *options, "--outDir", str(out), "--emptyOutDir"], web, BUILD_S)
+    if done.returncode or not (out / made).is_file():
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise BuildFailed("\n".join(["vite could not build the page", *said[-12:]]))
+        raise BuildFailed("\n".join([f"vite could not build {made}", *said[-12:]]))
 
 
 def _run(name: Literal["npm", "node"], arguments: Sequence[str], web: Path, seconds: float) -> Done:

@@ -15,5 +15,5 @@ export default defineConfig({
   plugins: [react(), FEW_LANGUAGES],
   build: { target: "es2023", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: true },
   server: { proxy: Object.fromEntries(API.map((path) => [path, process.env.PRECEPTOR ?? "http://127.0.0.1:8000"])) },
-  test: { include: ["test/**/*.test.ts"] },
+  test: { include: ["test/**/*.test.{ts,tsx}"] },
 });

@@ -1,4 +1,4 @@
-/** The server's routes, typed. The session is a cookie that no script reads (docs/api.md). */
+/** The server's routes, typed. On the page the session is a cookie that no script reads (docs/api.md). */
 
 export interface Session {
   subject: string;
@@ -48,19 +48,37 @@ export class ApiError extends Error {
   }
 }
 
-/** Send one request; raises ApiError for every status that is no success, and where nothing came. */
-export async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const headers: Record<string, string> = { "x-preceptor-csrf": "1" };
-  if (body !== undefined) headers["content-type"] = "application/json";
-  const init: RequestInit = { method, headers, credentials: "same-origin" };
-  if (body !== undefined) init.body = JSON.stringify(body);
-  if (signal) init.signal = signal;
-  const response = await fetch(path, init).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, "network", "no connection");
-  });
-  if (!response.ok) throw await refused(response);
-  return response;
+/** Sends one request; raises ApiError for every status that is no success, and where nothing came. */
+export type Send = (method: string, path: string, body?: unknown, signal?: AbortSignal) => Promise<Response>;
+
+/** Where the server is, and what shows whose request it is. */
+export interface Way {
+  origin: string;
+  credentials: RequestCredentials;
+  headers: () => Promise<Record<string, string>>;
+}
+
+/** The page's own: the cookie says who, and the header that no other site's page asked. */
+const OWN: Way = {
+  origin: "",
+  credentials: "same-origin",
+  headers: async () => ({ "x-preceptor-csrf": "1" }),
+};
+
+export function sender(way: Way): Send {
+  return async (method, path, body, signal) => {
+    const headers = await way.headers();
+    if (body !== undefined) headers["content-type"] = "application/json";
+    const init: RequestInit = { method, headers, credentials: way.credentials };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    if (signal) init.signal = signal;
+    const response = await fetch(way.origin + path, init).catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, "network", "no connection");
+    });
+    if (!response.ok) throw await refused(response);
+    return response;
+  };
 }
 
 async function refused(response: Response): Promise<ApiError> {
@@ -80,14 +98,25 @@ async function json<Shape>(answer: Promise<Response>): Promise<Shape> {
   return (await answer).json() as Promise<Shape>;
 }
 
+export function apiOver(send: Send) {
+  return {
+    send,
+    session: () => json<Session>(send("GET", "/session")),
+    terms: () => json<Terms>(send("GET", "/v1/terms")),
+    acceptTerms: (digest: string) => json<{ receipt: string }>(send("POST", "/v1/terms", { digest })),
+    pass: (lesson: string, answers: string[]) =>
+      json<{ expires_at: number; receipt: string }>(send("POST", `/v1/lessons/${lesson}/pass`, { answers })),
+    appeal: (request_id: string, reason: string) =>
+      json<{ receipt: string }>(send("POST", "/v1/appeals", { request_id, reason })),
+  };
+}
+
+export type Api = ReturnType<typeof apiOver>;
+
+export const send = sender(OWN);
+
 export const api = {
-  session: () => json<Session>(send("GET", "/session")),
+  ...apiOver(send),
   signIn: (key: string) => send("POST", "/session", { key }),
   signOut: () => send("DELETE", "/session"),
-  terms: () => json<Terms>(send("GET", "/v1/terms")),
-  acceptTerms: (digest: string) => json<{ receipt: string }>(send("POST", "/v1/terms", { digest })),
-  pass: (lesson: string, answers: string[]) =>
-    json<{ expires_at: number; receipt: string }>(send("POST", `/v1/lessons/${lesson}/pass`, { answers })),
-  appeal: (request_id: string, reason: string) =>
-    json<{ receipt: string }>(send("POST", "/v1/appeals", { request_id, reason })),
 };

@@ -1,5 +1,6 @@
 /** Conversations, in this browser only: one entry of the storage each, so that tabs do not overwrite each other. */
 import type { Lesson, Preceptor, Session } from "./api";
+import type { Marked } from "./review/finding";
 import { attempt } from "./storage";
 import type { Message, Source } from "./stream";
 
@@ -24,6 +25,9 @@ export interface Turn {
   preceptor: Preceptor | null;
   lesson: LessonStep | null;
   appeal: string | null;
+  finding?: Marked;
+  /** When it was last put down; of two states of one turn the later counts. Milliseconds, compared here only. */
+  changed?: number;
 }
 
 export interface Conversation {
@@ -48,6 +52,32 @@ export function history(turns: Turn[]): Message[] {
   ]);
 }
 
+/** Both tabs' turns, in the order of the storage: none is lost, and of one that both have the later state counts. */
+export function merged(here: Conversation, there: Conversation): Conversation {
+  const own = new Map(here.turns.map((turn) => [turn.id, turn]));
+  const told = there.turns.map((turn) => later(own.get(turn.id), turn));
+  const known = new Set(there.turns.map(({ id }) => id));
+  const turns = [...told, ...here.turns.filter(({ id }) => !known.has(id))];
+  return { id: here.id, changed: Math.max(here.changed, there.changed), turns };
+}
+
+function later(own: Turn | undefined, other: Turn): Turn {
+  return own && (own.changed ?? 0) >= (other.changed ?? 0) ? own : other;
+}
+
+/** The conversation with this turn in its place, or as its last. */
+export function withTurn(conversation: Conversation, turn: Turn): Conversation {
+  const { turns } = conversation;
+  const isNew = !turns.some(({ id }) => id === turn.id);
+  return {
+    ...conversation,
+    turns: isNew ? [...turns, turn] : turns.map((one) => (one.id === turn.id ? turn : one)),
+  };
+}
+
+/** Where conversations are kept. */
+export type Shelved = Pick<Shelf, "load" | "find" | "save" | "remove" | "get" | "put" | "recall" | "note" | "watch">;
+
 /** The part of the browser's storage that is this person's. Every method survives a storage that is full or closed. */
 export class Shelf {
   readonly #prefix: string;
@@ -62,6 +92,10 @@ export class Shelf {
     const start = `${this.#prefix}conversation:`;
     const found = names.filter((name) => name.startsWith(start)).map((name) => parsed(localStorage.getItem(name)));
     return found.filter((one) => one !== null).sort((one, other) => other.changed - one.changed);
+  }
+
+  find(id: string): Conversation | null {
+    return parsed(this.get(`conversation:${id}`));
   }
 
   /** False where nothing could be stored. */
@@ -81,10 +115,20 @@ export class Shelf {
     return attempt(() => (localStorage.setItem(this.#prefix + name, value), true), false);
   }
 
-  /** Call back when another tab changed this person's part. */
-  watch(changed: () => void): () => void {
-    const listen = (event: StorageEvent) => {
-      if (event.key?.startsWith(`${this.#prefix}conversation:`)) changed();
+  /** What this tab alone remembers; it survives a reload. */
+  recall(name: string): string | null {
+    return attempt(() => sessionStorage.getItem(this.#prefix + name), null);
+  }
+
+  note(name: string, value: string): void {
+    attempt(() => sessionStorage.setItem(this.#prefix + name, value), undefined);
+  }
+
+  /** Call back when another tab changed a conversation of this person's; null: it was deleted. */
+  watch(changed: (id: string, now: Conversation | null) => void): () => void {
+    const start = `${this.#prefix}conversation:`;
+    const listen = ({ key, newValue }: StorageEvent) => {
+      if (key?.startsWith(start)) changed(key.slice(start.length), parsed(newValue));
     };
     addEventListener("storage", listen);
     return () => removeEventListener("storage", listen);

@@ -1,15 +1,17 @@
 /** The learner's conversations and all that may be done with them. Only this file asks the server questions. */
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { api, ApiError, type Session } from "./api";
-import { type Conversation, history, newTurn, Shelf, type Turn } from "./conversations";
-import { inWords } from "./faults";
-import { timeOf } from "./provenance";
-import { ask, type Ending } from "./stream";
-import { texts } from "./texts";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { held } from "./alive";
+import type { Api, ApiError, Session } from "./api";
+import { type Conversation, history, newTurn, type Shelved, type Turn } from "./conversations";
+import { paced } from "./paced";
+import { type Finding, markAt } from "./review/finding";
+import { ask } from "./stream";
+import { asked, ended, failed, isTurnedAway, left } from "./turns";
+import { useConversations } from "./useConversations";
 
 export interface Tutor {
   session: Session;
-  shelf: Shelf;
+  shelf: Shelved;
   conversations: Conversation[];
   current: Conversation;
   isRunning: boolean;
@@ -21,72 +23,77 @@ export interface Tutor {
   stop: () => void;
   pass: (turn: Turn, answers: string[]) => Promise<void>;
   appeal: (turn: Turn, reason: string) => Promise<void>;
+  mark: (turn: Turn, finding: Finding) => Promise<void>;
 }
 
-/** `turnedAway` is called when the session does not count any more, or the terms have changed. */
-export function useTutor(session: Session, turnedAway: (error: ApiError) => void): Tutor {
-  const shelf = useMemo(() => new Shelf(session), [session]);
-  const [conversations, setConversations] = useState(() => shelf.load().map(interrupted));
-  const [openId, setOpenId] = useState<string>(() => crypto.randomUUID());
-  const [running, setRunning] = useState<{ conversation: string; stop: AbortController } | null>(null);
-  const [isStored, setIsStored] = useState(true);
-  const known = useRef(conversations);
-  const gone = useRef(new Set<string>()); // what is deleted while its answer still comes stays deleted
+/** Who learns, how it is asked and where it is kept. `turnedAway`: the session has ended, or the terms have changed. */
+export interface Desk {
+  session: Session;
+  api: Pick<Api, "send" | "pass" | "appeal">;
+  shelf: Shelved;
+  turnedAway: (error: ApiError) => void;
+}
 
-  useEffect(() => shelf.watch(() => setConversations((known.current = shelf.load()))), [shelf]);
+interface Running {
+  turn: Turn;
+  stop: AbortController;
+}
 
-  const current = conversations.find(({ id }) => id === openId) ?? { id: openId, changed: 0, turns: [] };
+/** How often a growing answer is drawn again. */
+const DRAWN_MS = 60;
 
-  /** Change one turn (or add it); `keep` writes it to the storage, which a piece of a stream is not worth. */
-  const put = useCallback(
-    (id: string, turn: Turn, keep = true) => {
-      if (gone.current.has(id)) return;
-      const before = known.current.find((one) => one.id === id) ?? { id, changed: 0, turns: [] };
-      const isNew = !before.turns.some((one) => one.id === turn.id);
-      const turns = isNew ? [...before.turns, turn] : before.turns.map((one) => (one.id === turn.id ? turn : one));
-      const after = { id, changed: keep ? Date.now() : before.changed, turns };
-      known.current = [after, ...known.current.filter((one) => one.id !== id)];
-      setConversations(known.current);
-      if (keep) setIsStored(shelf.save(after));
+export function useTutor({ session, api, shelf, turnedAway }: Desk): Tutor {
+  const { all, isStored, turnsOf, draw, keep, take, remove: forget } = useConversations(shelf);
+  const [openId, setOpenId] = useState(() => shelf.recall("open") ?? crypto.randomUUID());
+  const running = useRunning();
+  const live = running.now;
+
+  useEffect(() => shelf.note("open", openId), [shelf, openId]);
+
+  const remove = useCallback(
+    (id: string) => {
+      live.current.get(id)?.stop.abort();
+      setOpenId((now) => (now === id ? crypto.randomUUID() : now));
+      forget(id);
     },
-    [shelf],
+    [forget, live],
   );
+  useEffect(() => shelf.watch((id, now) => (now ? take(now) : remove(id))), [shelf, take, remove]);
 
-  const run = useCallback(
-    async (id: string, asked: Turn) => {
-      const stop = new AbortController();
-      const turns = known.current.find((one) => one.id === id)?.turns ?? [];
-      const at = turns.findIndex((one) => one.id === asked.id);
-      const earlier = at < 0 ? turns : turns.slice(0, at);
-      const messages = [...history(earlier), { role: "user" as const, content: asked.question }];
-      let turn: Turn = {
-        ...asked,
-        state: "running",
-        text: "",
-        source: null,
-        fault: null,
-        finish: null,
-        preceptor: null,
-      };
-      put(id, turn);
-      setRunning({ conversation: id, stop });
-      try {
-        const ending = await ask(session.model, messages, stop.signal, {
-          onStart: (source) => (turn = { ...turn, source }),
-          onText: (piece) => put(id, (turn = { ...turn, text: turn.text + piece }), false),
-        });
-        turn = ended(turn, ending);
-      } catch (error) {
-        turn = failed(turn, error, stop.signal.aborted);
-        if (isTurnedAway(error)) turnedAway(error);
-      }
-      put(id, turn);
-      setRunning(null);
-    },
-    [put, session.model, turnedAway],
-  );
+  useEffect(() => {
+    const leave = () => live.current.forEach(({ turn }, id) => keep(id, left(turn)));
+    addEventListener("pagehide", leave);
+    return () => removeEventListener("pagehide", leave);
+  }, [keep, live]);
 
-  const open = (id: string | null) => setOpenId(id ?? crypto.randomUUID());
+  async function run(id: string, again: Turn) {
+    if (live.current.has(id)) return;
+    const one: Running = { turn: asked(again), stop: new AbortController() };
+    const { signal } = one.stop;
+    const pace = paced(DRAWN_MS);
+    const messages = told(turnsOf(id), again);
+    const release = held(one.turn.id);
+    keep(id, one.turn);
+    running.set(id, one);
+    try {
+      const ending = await ask(api.send, session.model, messages, signal, {
+        onStart: (source) => (one.turn = { ...one.turn, source }),
+        onText: (piece) => {
+          one.turn = { ...one.turn, text: one.turn.text + piece };
+          pace.soon(() => draw(id, one.turn));
+        },
+      });
+      one.turn = ended(one.turn, ending);
+    } catch (error) {
+      one.turn = failed(one.turn, error, signal.aborted);
+      if (isTurnedAway(error)) turnedAway(error);
+    }
+    pace.drop();
+    keep(id, one.turn);
+    running.set(id, null);
+    release();
+  }
+
   const signedIn = <Value>(answer: Promise<Value>) =>
     answer.catch((error: unknown) => {
       if (isTurnedAway(error)) turnedAway(error);
@@ -96,21 +103,15 @@ export function useTutor(session: Session, turnedAway: (error: ApiError) => void
   return {
     session,
     shelf,
-    conversations,
-    current,
+    conversations: all,
+    current: all.find(({ id }) => id === openId) ?? { id: openId, changed: 0, turns: [] },
     isStored,
-    isRunning: running?.conversation === openId,
-    open,
-    remove: (id) => {
-      gone.current.add(id);
-      if (running?.conversation === id) running.stop.abort();
-      if (id === openId) open(null);
-      shelf.remove(id);
-      setConversations((known.current = known.current.filter((one) => one.id !== id)));
-    },
+    isRunning: running.ids.has(openId),
+    open: (id) => setOpenId(id ?? crypto.randomUUID()),
+    remove,
     ask: (question) => run(openId, newTurn(question)),
     retry: (turn) => run(openId, turn),
-    stop: () => running?.stop.abort(),
+    stop: () => live.current.get(openId)?.stop.abort(),
     pass: async (turn, answers) => {
       if (!turn.lesson) return;
       const { expires_at, receipt } = await signedIn(api.pass(turn.lesson.lesson.id, answers));
@@ -118,35 +119,29 @@ export function useTutor(session: Session, turnedAway: (error: ApiError) => void
     },
     appeal: async (turn, reason) => {
       const { receipt } = await signedIn(api.appeal(turn.preceptor?.request_id ?? "", reason));
-      put(openId, { ...turn, appeal: receipt });
+      keep(openId, { ...turn, appeal: receipt });
+    },
+    mark: async (turn, finding) => {
+      const marked = await signedIn(markAt(api.send, turn.preceptor?.request_id ?? "", finding));
+      keep(openId, { ...turn, finding: marked });
     },
   };
 }
 
-function isTurnedAway(error: unknown): error is ApiError {
-  return error instanceof ApiError && (error.status === 401 || error.code === "terms_not_accepted");
+/** What the model is told: what was answered before this question, and the question. */
+function told(turns: Turn[], { id, question }: Turn) {
+  const at = turns.findIndex((one) => one.id === id);
+  return [...history(at < 0 ? turns : turns.slice(0, at)), { role: "user" as const, content: question }];
 }
 
-/** A lesson stands before the answer that it unlocks; everything else is the answer. */
-function ended(turn: Turn, { finish, preceptor }: Ending): Turn {
-  const source = { request_id: preceptor.request_id, time: timeOf(preceptor) || (turn.source?.time ?? "") };
-  const done = { ...turn, state: "done" as const, source, finish, preceptor };
-  if (preceptor.action !== "TEACH" || !preceptor.lesson) return done;
-  return { ...done, text: "", lesson: { lesson: preceptor.lesson, text: turn.text, preceptor, passed: null } };
-}
-
-/** A refusal of the guard is an answer too, with a receipt; what is left is a fault or the learner's own stop. */
-function failed(turn: Turn, error: unknown, isStopped: boolean): Turn {
-  if (isStopped) return { ...turn, state: "stopped" };
-  if (error instanceof ApiError && error.code === "content_filter" && error.preceptor) {
-    return { ...turn, state: "refused", text: error.message, finish: "content_filter", preceptor: error.preceptor };
-  }
-  return { ...turn, state: "fault", fault: inWords(error) };
-}
-
-/** A page that was closed while an answer came never saw its end. */
-function interrupted(conversation: Conversation): Conversation {
-  const mend = (turn: Turn): Turn =>
-    turn.state === "running" ? { ...turn, state: "fault", fault: texts.faults.broken } : turn;
-  return { ...conversation, turns: conversation.turns.map(mend) };
+/** The answers that come at present, by conversation; several may. */
+function useRunning() {
+  const now = useRef<ReadonlyMap<string, Running>>(new Map());
+  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const set = useCallback((id: string, one: Running | null) => {
+    const others = [...now.current].filter(([other]) => other !== id);
+    now.current = new Map(one ? [...others, [id, one]] : others);
+    setIds(new Set(now.current.keys()));
+  }, []);
+  return { now, ids, set };
 }

@@ -35,7 +35,7 @@ describe("golden receipts", () => {
   });
 });
 
-const ANSWER = "A number.";
+const ANSWER = "A **number** used once: no two messages are alike, even when they say the same.";
 
 describe("lies", () => {
   const proof = read("receipts/answer");
@@ -48,7 +48,7 @@ describe("lies", () => {
       if (changed !== proof && (await verify(changed, rotated, ANSWER)).outcome === "holds") survivors.push(at);
     }
     expect(survivors).toEqual([]);
-  });
+  }, 60_000);
 
   test("a key of another root is none of ours", async () => {
     const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);

@@ -1,7 +1,7 @@
 /** The event stream, however its bytes are cut, and the conversation that is told to the model. */
 import { readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
-import { ApiError, type Preceptor } from "../src/api";
+import { ApiError, type Preceptor, send } from "../src/api";
 import { history, newTurn, type Turn } from "../src/conversations";
 import { inWords } from "../src/faults";
 import { ask, events } from "../src/stream";
@@ -32,6 +32,7 @@ async function asked(text: string, init: ResponseInit = {}): Promise<{ shown: st
   vi.stubGlobal("fetch", async () => new Response(body(text), init));
   let shown = "";
   const { finish } = await ask(
+    send,
     "m",
     [],
     new AbortController().signal,
@@ -79,6 +80,7 @@ test.each([
 test("no connection is told apart from a refusal", async () => {
   vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("offline")));
   const error = await ask(
+    send,
     "m",
     [],
     new AbortController().signal,

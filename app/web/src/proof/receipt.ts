@@ -12,6 +12,8 @@ export interface Leaf {
   kind: string;
   request_id: string;
   content: { commit: string; len: number } | null;
+  /** As the kind has them; each reader looks at what it takes. */
+  fields?: Record<string, unknown>;
 }
 
 export interface Signature {
@@ -74,7 +76,8 @@ function parseLeaf(text: string): Leaf {
   return leaf as Leaf;
 }
 
-function parseCheckpoint(note: string): Checkpoint {
+/** Read a checkpoint, a signed note; throws SyntaxError for any other form. */
+export function parseCheckpoint(note: string): Checkpoint {
   const [body, signatures, ...rest] = note.split("\n\n");
   const [origin, size, root, ...more] = (body ?? "").split("\n");
   if (!origin || !size || !root || more.length > 0 || !signatures || rest.length > 0) {

@@ -32,7 +32,8 @@ export async function verify(proof: string, keys: VerifierKey[] | null, shown: s
   ]);
 }
 
-function told(receipt: Receipt | null, steps: Step[]): Verdict {
+/** The verdict that follows from steps: one that fails decides, then one that is open. */
+export function told(receipt: Receipt | null, steps: Step[]): Verdict {
   const outcomes = steps.map((step) => step.outcome);
   const outcome = outcomes.includes("fails") ? "fails" : outcomes.includes("open") ? "open" : "holds";
   return { outcome, steps, receipt };
@@ -49,7 +50,10 @@ function read(proof: string): Receipt | null {
 }
 
 /** The checkpoint is by a key of the chain if lines carry its name and id, and all of those verify. */
-async function isSigned({ checkpoint }: Receipt, keys: VerifierKey[] | null): Promise<Outcome> {
+export async function isSigned(
+  { checkpoint }: Pick<Receipt, "checkpoint">,
+  keys: VerifierKey[] | null,
+): Promise<Outcome> {
   if (!keys) return "open";
   for (const key of keys) {
     if (family(key.name) !== family(checkpoint.origin)) continue;
@@ -62,7 +66,7 @@ async function isSigned({ checkpoint }: Receipt, keys: VerifierKey[] | null): Pr
 }
 
 /** A browser without Ed25519 checks the rest. */
-function unsupported(error: unknown): Outcome {
+export function unsupported(error: unknown): Outcome {
   if (error instanceof DOMException && error.name === "NotSupportedError") return "open";
   throw error;
 }

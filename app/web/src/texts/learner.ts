@@ -1,7 +1,7 @@
-/** Every word that the page says. One catalogue, so that a translation is one file. */
-import type { Outcome, StepName } from "./proof/verify";
+/** What a learner reads. */
+import type { Outcome, StepName } from "../proof/verify";
 
-export const texts = {
+export const learner = {
   product: "Preceptor",
   tagline: "Learn security from a tutor that keeps proof of everything it says.",
   loading: "Loading…",
@@ -11,8 +11,15 @@ export const texts = {
     title: "Sign in",
     key: "Access key",
     hint: "Your organisation gave you this key. It stays in a cookie that scripts cannot read.",
-    button: "Sign in",
+    button: (isOnlyWay: boolean) => (isOnlyWay ? "Sign in" : "Sign in with the key"),
     busy: "Signing in…",
+    with: (issuer: string) => `Continue with ${issuer}`,
+    or: "or with an access key",
+    ended: {
+      denied: "You were not let in: you said no there, or your organisation does not let you use this tutor.",
+      failed: "Signing in did not work. Try once more; if it fails again, tell whoever runs this tutor.",
+      unavailable: "Signing in there does not work now. Try again in a minute, or use an access key.",
+    },
     empty: "Enter your access key.",
     promises: [
       ["Checked first", "A guard reads each question, and each part of an answer before you see it."],
@@ -31,7 +38,9 @@ export const texts = {
     decline: "Sign out",
   },
   nav: {
-    menu: "Conversations",
+    menu: "Menu",
+    pages: "Pages",
+    history: "Conversations",
     fresh: "New conversation",
     untitled: "New conversation",
     local: "History stays in this browser.",
@@ -40,7 +49,7 @@ export const texts = {
     confirmText: "It is removed from this browser. The log keeps its own record, as the terms say.",
     confirmButton: "Delete",
     signOut: "Sign out",
-    skip: "Skip to the question field",
+    skip: "Skip to the content",
   },
   chat: {
     title: "What would you like to understand?",
@@ -69,8 +78,9 @@ export const texts = {
     filtered: "The guard ended this answer here: what came next did not pass the check.",
   },
   mark: (subject: string, time: string, id: string) => [`${subject} · ${time}`, id],
-  footer: (subject: string, time: string, id: string) =>
-    `— Preceptor, a language model’s answer to ${subject}, ${time}, record ${id}`,
+  /** It begins with "— Preceptor," and holds the record's id in every language: so it is known as no part of the text. */
+  footer: (subject: string, time: string, id: string, address: string) =>
+    `— Preceptor, a language model’s answer to ${subject}, ${time}, record ${id}, verify at ${address}`,
   line: {
     allowed: "Checked and recorded",
     redacted: "Recorded, private data removed",
@@ -162,8 +172,12 @@ export const texts = {
     page: "This page could not be drawn, perhaps because a new version came. What you wrote is kept.",
     reload: "Load it again",
     start: "The tutor does not answer. Nothing of yours is lost.",
-    network: "The connection broke. Your question is kept: try again when you are online.",
+    network: "The tutor cannot be reached. Your question is kept: try again in a moment.",
+    offline: "You are offline. Your question is kept: try again when the connection is back.",
     broken: "The answer broke off. What arrived is above; your question is kept.",
+    ended:
+      "Something of ours stopped working, so the answer ends here: we send only what we can check and record. " +
+      "What arrived is above; your question is kept.",
     session: "Your key has expired. Sign in again; your conversations are still here.",
     unsent: "Your key had expired when you asked. Your question is kept.",
     terms: "The terms have changed. Accept them, then try again: your question is kept.",
@@ -178,6 +192,8 @@ export const texts = {
       }`,
     tooLong: "This conversation is too long for the model. Start a new one, or ask something shorter.",
     other: (message: string) => `The request was not accepted: ${message}`,
-    storage: "This browser’s storage is full or closed: new messages last only until you close the page.",
+    storage:
+      "This browser’s storage is full or closed: new messages last only until you close the page. " +
+      "If it is full, deleting conversations makes room.",
   },
 } as const;

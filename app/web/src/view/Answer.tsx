@@ -1,12 +1,15 @@
 /** What came of one question: a lesson, an answer, a refusal or a fault; under it the line that proves it. */
-import { useAui } from "@assistant-ui/react";
 import { CircleAlert, Pencil, RotateCcw } from "lucide-react";
 import type { ClipboardEvent } from "react";
 import type { Turn } from "../conversations";
+import { copy as copyOf } from "../proof/copied";
 import { footer } from "../provenance";
+import { chosenIn } from "../selection";
 import { texts } from "../texts";
+import { useComposer } from "./ComposerContext";
 import { LessonCard } from "./LessonCard";
 import { Markdown } from "./Markdown";
+import { useSearchAddress } from "./PlaceContext";
 import { ReceiptLine } from "./ReceiptLine";
 import { RefusalCard } from "./RefusalCard";
 import { useTutorOf } from "./TutorContext";
@@ -32,11 +35,12 @@ export function Answer({ turn }: { turn: Turn }) {
 /** The answer under its watermark. A copy takes a line with it: whose answer it is, and which record proves it. */
 function Words({ turn }: { turn: Turn }) {
   const { session } = useTutorOf();
+  const address = useSearchAddress();
 
-  function copy(event: ClipboardEvent) {
-    const chosen = getSelection()?.toString();
+  function copy(event: ClipboardEvent<HTMLElement>) {
+    const chosen = chosenIn(event.currentTarget);
     if (!chosen || !turn.source) return;
-    event.clipboardData.setData("text/plain", `${chosen}\n\n${footer(session.subject, turn.source)}\n`);
+    event.clipboardData.setData("text/plain", copyOf(chosen, footer(session.subject, turn.source, address)));
     event.preventDefault();
   }
 
@@ -50,7 +54,7 @@ function Words({ turn }: { turn: Turn }) {
 
 function Ended({ turn, words }: { turn: Turn; words: string }) {
   const tutor = useTutorOf();
-  const aui = useAui();
+  const write = useComposer();
   return (
     <div className="fault" role="alert">
       <CircleAlert aria-hidden />
@@ -61,7 +65,7 @@ function Ended({ turn, words }: { turn: Turn; words: string }) {
             <RotateCcw aria-hidden />
             {texts.chat.retry}
           </button>
-          <button className="quiet" onClick={() => aui.composer().setText(turn.question)}>
+          <button className="quiet" onClick={() => write(turn.question)}>
             <Pencil aria-hidden />
             {texts.chat.edit}
           </button>

@@ -1,17 +1,22 @@
 /** Who is there decides which page is shown: sign in, then the terms, then the tutor. */
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { api, ApiError, type Session } from "../api";
+import { Shelf } from "../conversations";
+import { keysOfServer } from "../search";
 import { texts } from "../texts";
 import { KeysContext, useKeysOfThisBrowser } from "../useKeys";
+import { SessionContext } from "./SessionContext";
 import { SignIn } from "./SignIn";
 
-const Chat = lazy(() => import("./Chat"));
+const Pages = lazy(() => import("./Pages"));
 const Terms = lazy(() => import("./Terms"));
 
+type State = Session | "unknown" | "unreachable" | null;
+
 export function App() {
-  const [session, setSession] = useState<Session | "unknown" | "unreachable" | null>("unknown");
+  const [session, setSession] = useState<State>("unknown");
   const [notice, setNotice] = useState<string | null>(null);
-  const keys = useKeysOfThisBrowser();
+  const keys = useKeysOfThisBrowser(isSomebody(session) ? keysOfServer : null);
 
   const look = useCallback(async () => {
     try {
@@ -21,6 +26,7 @@ export function App() {
     }
   }, []);
   useEffect(() => void look(), [look]);
+  usePersonAtReturn(session, setSession);
 
   const turnedAway = useCallback(
     (error: ApiError) => {
@@ -30,6 +36,11 @@ export function App() {
     },
     [look],
   );
+  const accept = async (digest: string) => {
+    const { receipt } = await api.acceptTerms(digest);
+    if (isSomebody(session)) new Shelf(session).put(`terms:${digest}`, receipt);
+    await look();
+  };
   const signOut = useCallback(async () => {
     await api.signOut().catch(() => undefined);
     setNotice(null);
@@ -59,14 +70,37 @@ export function App() {
       }
     >
       <KeysContext value={keys}>
-        {session.terms.accepted ? (
-          <Chat session={session} turnedAway={turnedAway} signOut={signOut} />
-        ) : (
-          <Terms session={session} accepted={look} signOut={signOut} />
-        )}
+        <SessionContext value={{ session, turnedAway, signOut }}>
+          {session.terms.accepted ? (
+            <Pages key={`${session.tenant}/${session.subject}`} />
+          ) : (
+            <main>
+              <Terms lead={texts.terms.lead} load={api.terms} accept={accept} decline={signOut} />
+            </main>
+          )}
+        </SessionContext>
       </KeysContext>
     </Suspense>
   );
+}
+
+function isSomebody(session: State): session is Session {
+  return session !== null && typeof session !== "string";
+}
+
+/** The cookie is all tabs': who comes back to this one may be somebody else by now. */
+function usePersonAtReturn(session: State, changed: (now: Session) => void) {
+  useEffect(() => {
+    if (!isSomebody(session)) return;
+    const { tenant, subject } = session;
+    const look = async () => {
+      const now = document.hidden ? null : await api.session().catch(() => null); // a fault shows at the next question
+      if (now && (now.tenant !== tenant || now.subject !== subject)) changed(now);
+    };
+    const listen = () => void look();
+    document.addEventListener("visibilitychange", listen);
+    return () => document.removeEventListener("visibilitychange", listen);
+  }, [session, changed]);
 }
 
 function Unreachable({ again }: { again: () => void }) {

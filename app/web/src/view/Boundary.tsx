@@ -2,7 +2,13 @@
 import { Component, type ReactNode } from "react";
 import { texts } from "../texts";
 
-export class Boundary extends Component<{ children: ReactNode }, { isBroken: boolean }> {
+interface Props {
+  children: ReactNode;
+  /** In a page of somebody else's: what is said there, where only this part is drawn again. */
+  part?: string;
+}
+
+export class Boundary extends Component<Props, { isBroken: boolean }> {
   override state = { isBroken: false };
 
   static getDerivedStateFromError() {
@@ -11,13 +17,14 @@ export class Boundary extends Component<{ children: ReactNode }, { isBroken: boo
 
   override render() {
     if (!this.state.isBroken) return this.props.children;
+    const { part } = this.props;
     return (
-      <main className="wait" role="alert">
-        <p>{texts.faults.page}</p>
-        <button className="quiet" onClick={() => location.reload()}>
-          {texts.faults.reload}
+      <div className="wait" role="alert">
+        <p>{part ?? texts.faults.page}</p>
+        <button className="quiet" onClick={() => (part ? this.setState({ isBroken: false }) : location.reload())}>
+          {part ? texts.embed.again : texts.faults.reload}
         </button>
-      </main>
+      </div>
     );
   }
 }

@@ -1,68 +1,29 @@
 /** The tutor's page: conversations at the side, the open one in the middle. */
 import { AssistantRuntimeProvider, type ThreadMessageLike, useExternalStoreRuntime } from "@assistant-ui/react";
-import { Menu } from "lucide-react";
-import { Dialog } from "radix-ui";
-import { useMemo, useState } from "react";
-import type { ApiError, Session } from "../api";
+import { useMemo } from "react";
 import type { Turn } from "../conversations";
 import "../styles/chat.css";
 import { texts } from "../texts";
-import { type Tutor, useTutor } from "../useTutor";
-import { Mark } from "./Mark";
+import type { Tutor } from "../useTutor";
+import { Frame } from "./Frame";
 import { Sidebar } from "./Sidebar";
 import { Thread } from "./Thread";
-import { TutorContext } from "./TutorContext";
+import { useTutorOf } from "./TutorContext";
 
-export default function Chat({
-  session,
-  turnedAway,
-  signOut,
-}: {
-  session: Session;
-  turnedAway: (error: ApiError) => void;
-  signOut: () => Promise<void>;
-}) {
-  const tutor = useTutor(session, turnedAway);
+export default function Chat() {
+  const tutor = useTutorOf();
   const runtime = useRuntimeOf(tutor);
-  const [isOpen, setIsOpen] = useState(false);
-  const sidebar = <Sidebar signOut={() => void signOut()} chosen={() => setIsOpen(false)} />;
-
   return (
-    <TutorContext value={tutor}>
-      <AssistantRuntimeProvider runtime={runtime}>
-        <a className="skip" href="#question">
-          {texts.nav.skip}
-        </a>
-        <div className="shell">
-          <nav className="side" aria-label={texts.nav.menu}>
-            {sidebar}
-          </nav>
-          <header className="bar">
-            <Dialog.Root open={isOpen} onOpenChange={setIsOpen}>
-              <Dialog.Trigger className="icon" aria-label={texts.nav.menu}>
-                <Menu aria-hidden />
-              </Dialog.Trigger>
-              <Dialog.Portal>
-                <div className="shade" />
-                <Dialog.Content className="drawer" aria-describedby={undefined}>
-                  <Dialog.Title className="hidden">{texts.nav.menu}</Dialog.Title>
-                  {sidebar}
-                </Dialog.Content>
-              </Dialog.Portal>
-            </Dialog.Root>
-            <Mark />
-          </header>
-          <main className="middle">
-            {!tutor.isStored && (
-              <p className="notice" role="status">
-                {texts.faults.storage}
-              </p>
-            )}
-            <Thread />
-          </main>
-        </div>
-      </AssistantRuntimeProvider>
-    </TutorContext>
+    <AssistantRuntimeProvider runtime={runtime}>
+      <Frame content="question" side={(close) => <Sidebar chosen={close} />}>
+        {!tutor.isStored && (
+          <p className="notice" role="status">
+            {texts.faults.storage}
+          </p>
+        )}
+        <Thread />
+      </Frame>
+    </AssistantRuntimeProvider>
   );
 }
 

@@ -6,14 +6,14 @@ import json from "highlight.js/lib/languages/json";
 import python from "highlight.js/lib/languages/python";
 import sql from "highlight.js/lib/languages/sql";
 import xml from "highlight.js/lib/languages/xml";
-import { memo } from "react";
-import ReactMarkdown, { type Components } from "react-markdown";
+import { Component, memo, type ReactNode } from "react";
+import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeHighlight from "rehype-highlight";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
+import { type Block, blocksOf } from "../blocks";
 import { unhidden } from "../unhidden";
 
-const LONGEST = 50_000; // beyond, the parser would hold up the page: plain text does for it
 const LANGUAGES = { bash, c, http, json, python, sql, xml };
 
 const components: Components = {
@@ -31,11 +31,7 @@ const components: Components = {
   h2: ({ children }) => <h3>{children}</h3>,
   h5: ({ children }) => <h4>{children}</h4>,
   h6: ({ children }) => <h4>{children}</h4>,
-  pre: ({ children }) => (
-    <pre tabIndex={0} dir="ltr">
-      {children}
-    </pre>
-  ),
+  pre: ({ children }) => <Code>{children}</Code>,
   table: ({ children }) => (
     <div className="scroll" tabIndex={0} role="group">
       <table>{children}</table>
@@ -43,23 +39,59 @@ const components: Components = {
   ),
 };
 
-export const Markdown = memo(function Markdown({ text: raw }: { text: string }) {
-  const text = unhidden(raw);
-  if (text.length > LONGEST)
-    return (
-      <div className="prose plain" dir="auto">
-        {text}
-      </div>
-    );
+const PROSE: Options = { components, remarkPlugins: [remarkGfm], rehypePlugins: [rehypeSanitize] };
+const WITH_CODE: Options = {
+  ...PROSE,
+  rehypePlugins: [rehypeSanitize, [rehypeHighlight, { languages: LANGUAGES }]],
+};
+const FENCE = /```|~~~/;
+
+export const Markdown = memo(function Markdown({ text }: { text: string }) {
   return (
     <div className="prose" dir="auto">
-      <ReactMarkdown
-        components={components}
-        remarkPlugins={[remarkGfm]}
-        rehypePlugins={[rehypeSanitize, [rehypeHighlight, { languages: LANGUAGES }]]}
-      >
-        {text}
-      </ReactMarkdown>
+      {blocksOf(unhidden(text)).map((block, at) => (
+        <Part key={at} {...block} />
+      ))}
     </div>
   );
 });
+
+/** Drawn again only when it has changed: of a growing answer, that is the last one. */
+const Part = memo(function Part({ text, kind }: Block) {
+  if (kind === "plain") return <Plain text={text} />;
+  if (kind === "code") return <Code>{<code>{text}</code>}</Code>;
+  return (
+    <Undrawn text={text}>
+      <ReactMarkdown {...(FENCE.test(text) ? WITH_CODE : PROSE)}>{text}</ReactMarkdown>
+    </Undrawn>
+  );
+});
+
+function Code({ children }: { children: ReactNode }) {
+  return (
+    <pre tabIndex={0} dir="ltr">
+      {children}
+    </pre>
+  );
+}
+
+function Plain({ text }: { text: string }) {
+  return (
+    <div className="plain" dir="auto">
+      {text}
+    </div>
+  );
+}
+
+/** A text that the parser cannot take is shown as it is. */
+class Undrawn extends Component<{ text: string; children: ReactNode }, { isBroken: boolean }> {
+  override state = { isBroken: false };
+
+  static getDerivedStateFromError() {
+    return { isBroken: true };
+  }
+
+  override render() {
+    return this.state.isBroken ? <Plain text={this.props.text} /> : this.props.children;
+  }
+}

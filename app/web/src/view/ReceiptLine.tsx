@@ -1,13 +1,13 @@
 /** The line under each answer: what the guard decided, which record holds it, whether this browser verified it. */
-import { BadgeCheck, Check, Copy, ShieldAlert, ShieldCheck } from "lucide-react";
-import { Dialog } from "radix-ui";
+import { BadgeCheck, ShieldAlert, ShieldCheck } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { Preceptor } from "../api";
 import { type Verdict, verify } from "../proof/verify";
-import { footer, timeOf } from "../provenance";
+import { timeOf } from "../provenance";
+import "../styles/proof.css";
 import { texts } from "../texts";
 import { useKeys } from "../useKeys";
-import { useTutorOf } from "./TutorContext";
+import { CopyButtons } from "./CopyButtons";
 import { VerifyDialog } from "./VerifyDialog";
 
 const SAID = {
@@ -20,28 +20,31 @@ const ICONS = { holds: BadgeCheck, fails: ShieldAlert, open: ShieldCheck };
 
 export function ReceiptLine({ preceptor, shown }: { preceptor: Preceptor; shown: string }) {
   const verdict = useVerdict(preceptor.receipt, shown);
+  const [isOpen, setIsOpen] = useState(false);
   const outcome = verdict?.outcome ?? "open";
   const Icon = ICONS[outcome];
   return (
-    <div className="receipt" data-outcome={outcome}>
-      <Icon aria-hidden />
-      <span className="said">
-        <strong>{outcome === "fails" ? texts.line.fails : SAID[preceptor.action]}</strong>
-        {outcome === "holds" && <span className="verified">{texts.line.holds}</span>}
-        <span className="place">
-          {timeOf(preceptor)} · <code title={preceptor.request_id}>{shortened(preceptor.request_id)}</code>
+    <>
+      <div className="receipt" data-outcome={outcome}>
+        <Icon aria-hidden />
+        <span className="said">
+          <strong>{outcome === "fails" ? texts.line.fails : SAID[preceptor.action]}</strong>
+          {outcome === "holds" && <span className="verified">{texts.line.holds}</span>}
+          <span className="place">
+            {timeOf(preceptor)} · <code title={preceptor.request_id}>{shortened(preceptor.request_id)}</code>
+          </span>
         </span>
-      </span>
-      <CopyButton preceptor={preceptor} shown={shown} />
-      {preceptor.receipt && (
-        <Dialog.Root>
-          <Dialog.Trigger className="quiet">
+        <CopyButtons preceptor={preceptor} shown={shown} />
+        {preceptor.receipt && (
+          <button className="quiet" aria-haspopup="dialog" onClick={() => setIsOpen(true)}>
             {outcome === "holds" ? texts.line.details : texts.line.button}
-          </Dialog.Trigger>
-          <VerifyDialog preceptor={preceptor} receipt={preceptor.receipt} shown={shown} />
-        </Dialog.Root>
+          </button>
+        )}
+      </div>
+      {isOpen && preceptor.receipt && (
+        <VerifyDialog preceptor={preceptor} receipt={preceptor.receipt} shown={shown} closed={() => setIsOpen(false)} />
       )}
-    </div>
+    </>
   );
 }
 
@@ -57,24 +60,6 @@ export function useVerdict(receipt: string | null, shown: string): Verdict | nul
     };
   }, [receipt, chain, shown]);
   return verdict;
-}
-
-function CopyButton({ preceptor, shown }: { preceptor: Preceptor; shown: string }) {
-  const { session } = useTutorOf();
-  const [isDone, setIsDone] = useState(false);
-  async function copy() {
-    await navigator.clipboard.writeText(
-      `${shown}\n\n${footer(session.subject, { request_id: preceptor.request_id, time: timeOf(preceptor) })}\n`,
-    );
-    setIsDone(true);
-    setTimeout(() => setIsDone(false), 2000);
-  }
-  const label = isDone ? texts.chat.copied : texts.chat.copy;
-  return (
-    <button className="icon" onClick={() => void copy().catch(() => undefined)} aria-label={label} title={label}>
-      {isDone ? <Check aria-hidden /> : <Copy aria-hidden />}
-    </button>
-  );
 }
 
 /** The end of a UUIDv7 tells records apart; its beginning is the time. */

@@ -1,55 +1,41 @@
-/** The conversations of this browser, and who is signed in. */
-import { LogOut, Plus, Trash2 } from "lucide-react";
+/** The conversations of this browser. */
+import { Plus, Trash2 } from "lucide-react";
 import { AlertDialog } from "radix-ui";
 import type { Conversation } from "../conversations";
 import { texts } from "../texts";
-import { Mark } from "./Mark";
 import { useTutorOf } from "./TutorContext";
 
-export function Sidebar({ chosen, signOut }: { chosen: () => void; signOut: () => void }) {
+export function Sidebar({ chosen }: { chosen: () => void }) {
   const tutor = useTutorOf();
   const choose = (id: string | null) => {
     tutor.open(id);
     chosen();
   };
   return (
-    <div className="side-inner">
-      <Mark />
+    <>
       <button className="quiet wide start" onClick={() => choose(null)}>
         <Plus aria-hidden />
         {texts.nav.fresh}
       </button>
-      <ul className="conversations">
-        {tutor.conversations.map((conversation) => (
-          <li key={conversation.id} data-open={conversation.id === tutor.current.id}>
-            <button
-              className="title"
-              onClick={() => choose(conversation.id)}
-              dir="auto"
-              aria-current={conversation.id === tutor.current.id ? "page" : undefined}
-            >
-              {titleOf(conversation)}
-            </button>
-            <Remove conversation={conversation} />
-          </li>
-        ))}
-      </ul>
-      <footer>
-        <p className="hint">{texts.nav.local}</p>
-        <div className="who">
-          <span className="avatar" aria-hidden="true">
-            {tutor.session.subject.slice(0, 1).toUpperCase()}
-          </span>
-          <span className="name">
-            <strong>{tutor.session.subject}</strong>
-            {tutor.session.tenant} · {tutor.session.role}
-          </span>
-          <button className="icon" onClick={signOut} aria-label={texts.nav.signOut} title={texts.nav.signOut}>
-            <LogOut aria-hidden />
-          </button>
-        </div>
-      </footer>
-    </div>
+      <nav className="conversations" aria-label={texts.nav.history}>
+        <ul>
+          {tutor.conversations.map((conversation) => (
+            <li key={conversation.id} data-open={conversation.id === tutor.current.id}>
+              <button
+                className="title"
+                onClick={() => choose(conversation.id)}
+                dir="auto"
+                aria-current={conversation.id === tutor.current.id ? "page" : undefined}
+              >
+                {titleOf(conversation)}
+              </button>
+              <Remove conversation={conversation} />
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <p className="hint">{texts.nav.local}</p>
+    </>
   );
 }
 

@@ -1,33 +1,31 @@
-/** The terms of use: read, then accepted; the receipt of the acceptance stays in this browser. */
+/** The terms of use: read, then accepted; the receipt of the acceptance is kept. */
 import { useEffect, useState } from "react";
-import { api, type Session, type Terms as Text } from "../api";
-import { Shelf } from "../conversations";
+import type { Terms as Text } from "../api";
 import { inWords } from "../faults";
 import { texts } from "../texts";
 import { Mark } from "./Mark";
 import { Markdown } from "./Markdown";
 
-export default function Terms({
-  session,
-  accepted,
-  signOut,
-}: {
-  session: Session;
-  accepted: () => Promise<void>;
-  signOut: () => Promise<void>;
-}) {
+interface Props {
+  lead: string;
+  load: () => Promise<Text>;
+  accept: (digest: string) => Promise<void>;
+  /** Null where nobody can be signed out. */
+  decline: (() => Promise<void>) | null;
+}
+
+export default function Terms({ lead, load, accept, decline }: Props) {
   const [terms, setTerms] = useState<Text | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
 
-  useEffect(() => void api.terms().then(setTerms, (error: unknown) => setProblem(inWords(error))), []);
+  useEffect(() => void load().then(setTerms, (error: unknown) => setProblem(inWords(error))), [load]);
 
-  async function accept(digest: string) {
+  async function agree(digest: string) {
     setIsBusy(true);
+    setProblem(null);
     try {
-      const { receipt } = await api.acceptTerms(digest);
-      new Shelf(session).put(`terms:${digest}`, receipt);
-      await accepted();
+      await accept(digest);
     } catch (error) {
       setProblem(inWords(error));
     } finally {
@@ -36,10 +34,10 @@ export default function Terms({
   }
 
   return (
-    <main className="terms">
+    <section className="terms">
       <Mark />
       <h1>{texts.terms.title}</h1>
-      <p className="lead">{texts.terms.lead}</p>
+      <p className="lead">{lead}</p>
       {terms && (
         <>
           <h2 className="hidden">{texts.terms.text}</h2>
@@ -60,13 +58,15 @@ export default function Terms({
         {problem}
       </p>
       <div className="row">
-        <button className="primary" disabled={!terms || isBusy} onClick={() => terms && void accept(terms.digest)}>
+        <button className="primary" disabled={!terms || isBusy} onClick={() => terms && void agree(terms.digest)}>
           {isBusy ? texts.terms.busy : texts.terms.accept}
         </button>
-        <button className="quiet" onClick={() => void signOut()}>
-          {texts.terms.decline}
-        </button>
+        {decline && (
+          <button className="quiet" onClick={() => void decline()}>
+            {texts.terms.decline}
+          </button>
+        )}
       </div>
-    </main>
+    </section>
   );
 }

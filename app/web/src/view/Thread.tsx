@@ -1,21 +1,29 @@
 /** One conversation and the field below it. */
 import { AuiIf, ComposerPrimitive, ThreadPrimitive, useAui, useAuiState } from "@assistant-ui/react";
 import { ArrowDown, ArrowUp, Square } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef } from "react";
 import type { Turn } from "../conversations";
+import { mayMark } from "../review/finding";
 import { texts } from "../texts";
 import { unhidden } from "../unhidden";
 import { Answer } from "./Answer";
+import { ComposerContext } from "./ComposerContext";
 import { useTutorOf } from "./TutorContext";
+
+const MarkFinding = lazy(() => import("./MarkFinding"));
 
 export function Thread() {
   const { isRunning, current } = useTutorOf();
+  const aui = useAui();
+  const write = useCallback((text: string) => aui.composer().setText(text), [aui]);
   return (
     <ThreadPrimitive.Root className="thread">
       <ThreadPrimitive.Viewport className="viewport">
         <div className="column">
           {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome />}
-          <ThreadPrimitive.Messages components={{ UserMessage: Question, AssistantMessage: AnswerMessage }} />
+          <ComposerContext value={write}>
+            <ThreadPrimitive.Messages components={{ UserMessage: Question, AssistantMessage: AnswerMessage }} />
+          </ComposerContext>
         </div>
         <ThreadPrimitive.ScrollToBottom className="icon latest" aria-label={texts.chat.latest}>
           <ArrowDown aria-hidden />
@@ -67,7 +75,18 @@ function Question() {
 }
 
 function AnswerMessage() {
-  return <Answer turn={useTurn()} />;
+  const turn = useTurn();
+  const { session } = useTutorOf();
+  return (
+    <>
+      <Answer turn={turn} />
+      {turn.state !== "running" && mayMark(session.role, turn.preceptor) && (
+        <Suspense fallback={null}>
+          <MarkFinding turn={turn} />
+        </Suspense>
+      )}
+    </>
+  );
 }
 
 function Composer() {
@@ -100,17 +119,19 @@ function Composer() {
   );
 }
 
-/** What is typed survives a reload, an expired key and a closed tab. */
+/** What is typed survives a reload, an expired key and a closed tab; of two tabs each has its own. */
 function useDraft() {
   const { shelf } = useTutorOf();
   const aui = useAui();
   const text = useAuiState(({ composer }) => composer.text);
   const isRestored = useRef(false);
   useEffect(() => {
-    if (isRestored.current) shelf.put("draft", text);
+    if (!isRestored.current) return;
+    shelf.note("draft", text);
+    shelf.put("draft", text);
   }, [shelf, text]);
   useEffect(() => {
-    aui.composer().setText(shelf.get("draft") ?? "");
+    aui.composer().setText(shelf.recall("draft") ?? shelf.get("draft") ?? "");
     isRestored.current = true;
   }, [aui, shelf]);
 }

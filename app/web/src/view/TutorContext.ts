@@ -5,6 +5,6 @@ export const TutorContext = createContext<Tutor | null>(null);
 
 export function useTutorOf(): Tutor {
   const tutor = use(TutorContext);
-  if (!tutor) throw new Error("used outside of the chat");
+  if (!tutor) throw new Error("used outside of the pages");
   return tutor;
 }

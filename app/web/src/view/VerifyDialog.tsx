@@ -1,12 +1,13 @@
 /** The check, step by step. The text may be changed here, to see that a changed one fails. */
 import { Check, Download, Minus, X } from "lucide-react";
-import { Dialog } from "radix-ui";
 import { useId, useState } from "react";
 import type { Preceptor } from "../api";
 import type { Outcome, Step, Verdict } from "../proof/verify";
 import { fileName, saveReceipt, timeOf } from "../provenance";
+import "../styles/proof.css";
 import { texts } from "../texts";
 import { KeyForm } from "./KeyForm";
+import { Modal } from "./Modal";
 import { useVerdict } from "./ReceiptLine";
 
 const ICONS = { holds: Check, fails: X, open: Minus };
@@ -18,21 +19,12 @@ interface Props {
   shown: string;
 }
 
-export function VerifyDialog(props: Props) {
+export function VerifyDialog({ closed, ...proof }: Props & { closed: () => void }) {
   return (
-    <Dialog.Portal>
-      <div className="shade" />
-      <Dialog.Content className="dialog">
-        <div className="dialog-head">
-          <Dialog.Title>{words.title}</Dialog.Title>
-          <Dialog.Close className="icon" aria-label={texts.close}>
-            <X aria-hidden />
-          </Dialog.Close>
-        </div>
-        <Dialog.Description>{words.lead}</Dialog.Description>
-        <Proof {...props} />
-      </Dialog.Content>
-    </Dialog.Portal>
+    <Modal title={words.title} closed={closed}>
+      <p>{words.lead}</p>
+      <Proof {...proof} />
+    </Modal>
   );
 }
 
@@ -63,8 +55,9 @@ function Proof({ preceptor, receipt, shown }: Props) {
   );
 }
 
-function StepLine({ step }: { step: Step }) {
-  const [title, text] = words.steps[step.name];
+/** One step with its outcome; `said` where it means something else than in the dialog. */
+export function StepLine({ step, said }: { step: Step; said?: readonly [string, string] }) {
+  const [title, text] = said ?? words.steps[step.name];
   const Icon = ICONS[step.outcome];
   return (
     <li data-outcome={step.outcome}>

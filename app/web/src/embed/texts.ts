@@ -1,0 +1,6 @@
+/** What the plugin says, in the place of the whole catalogue: people who review or audit have pages for it. */
+import { embed } from "../texts/embed";
+import { learner } from "../texts/learner";
+import { search } from "../texts/search";
+
+export const texts = { ...learner, search, embed } as const;

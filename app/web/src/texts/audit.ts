@@ -1,0 +1,237 @@
+/** What auditors read. */
+import type { CheckName } from "../auditing/match";
+import type { Drift } from "../auditing/drift";
+import type { NodeKind } from "../auditing/lineage";
+import type { Outcome } from "../proof/verify";
+import { plural } from "./plural";
+import { reports } from "./reports";
+import { rules } from "./rules";
+import { sql } from "./sql";
+
+
+export const audit = {
+  title: "Audit",
+  lead: "What the log holds, and what of it this browser can prove. Nobody’s words are shown here.",
+  tabs: {
+    overview: "Overview",
+    records: "Records",
+    alerts: "Alerts",
+    lineage: "Lineage",
+    reports: "Reports",
+    sql: "SQL",
+  },
+  rules,
+  number: (value: number) => new Intl.NumberFormat("en", { maximumFractionDigits: 3 }).format(value),
+  records: (count: number) => plural(count, "record", "records"),
+  ago: (seconds: number) => {
+    if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+    if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+    return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+  },
+  again: "Refresh",
+  copy: "Copy",
+  copied: "Copied",
+  none: "none",
+  empty: "–",
+  asTable: "As a table",
+  operatorOnly: "Only the operator’s own auditors may do this, since it reaches across tenants.",
+  faults: {
+    network: "The connection broke. Try again when you are online.",
+    role: "Your role may not see this.",
+    busy: (seconds: number | null) =>
+      `The server is busy with other questions.${seconds ? ` Try again in ${seconds} s.` : " Try again shortly."}`,
+    other: (message: string) => `The server did not answer this: ${message}`,
+    broken: "This page could not read the answer. It may be older than the server: load it again.",
+  },
+  actions: { ALLOW: "Allowed", TEACH: "Lesson", REFUSE: "Refused", REDACT: "Redacted" } as Record<string, string>,
+  overview: {
+    integrity: "Integrity",
+    verdict: {
+      holds: [
+        "Nothing contradicts the log",
+        "Every head is signed by the key known here, and the server finds no answer without its records. " +
+          "That no record was changed or cut out, audit.verify proves.",
+      ],
+      fails: ["Something does not hold", "Look at what is marked below, and keep the heads: they are evidence."],
+      open: ["Not everything could be checked", "Nothing contradicts the log so far. What is open is marked below."],
+    } satisfies Record<Outcome, [string, string]>,
+    before: (ago: string) => `${ago} ago`,
+    asOf: (when: string) => `As of ${when}.`,
+    atLeast: (count: string) => `${count} or more`,
+    tiles: {
+      records: ["Records", "in all logs that you may see. A log only grows: records are never changed."],
+      head: ["Last signed", "by the log that is least fresh. After three minutes there is an alert."],
+      unlogged: ["Unlogged answers", "in the last 7 days: text was sent whose parts the log lacks. Must be 0."],
+      unknownUnlogged: "This could not be asked just now. It is not the same as 0.",
+      alerts: ["Open alerts", "that no reviewer has decided about yet."],
+      policy: ["Policy in force", "signed off: its rules carry the signature of a person outside the cluster."],
+      unsignedPolicy: "not signed off: no signature in the log answers for these rules.",
+    },
+    logs: "Logs and their heads",
+    logsLead:
+      "A head is the log’s signature over all of its records. Your browser checks it against the public key below.",
+    head: {
+      holds: "Signature holds, checked in this browser",
+      fails: "Signature does not hold",
+      open: "Signature not checked: no public key is known here",
+    } satisfies Record<Outcome, string>,
+    rolledBack: "This head contradicts one that this browser verified before: the log was cut or rewritten",
+    stale: "Its last signature is older than three minutes",
+    noLogs: "There is no log that you may see.",
+    signed: (ago: string, when: string) => `signed ${ago} ago, ${when}`,
+    signers: "Signed by",
+    witnesses: (names: string) => `Cosigned by ${names}. This page does not check a witness’s signature.`,
+    noWitness: "No witness has cosigned this head: that nobody was shown another log is not proven.",
+    keep: "Keep this head",
+    keepHint: "A head that you keep makes every later rollback visible:",
+    command: "python -m audit.verify ROOT --checkpoint FILE",
+  },
+  charts: {
+    title: "What was decided",
+    period: "Period",
+    days: (days: number) => `${days} days`,
+    decisions: "Decisions per day",
+    decisionsSay: (all: number, refused: number, taught: number) =>
+      all === 0
+        ? "Nobody asked anything in this period."
+        : `${plural(all, "question", "questions")}: ${refused} refused, ${taught} answered with a lesson first.`,
+    series: { allow: "Allowed", teach: "Lesson", refuse: "Refused", fault: "Fault" },
+    appeals: "Appeals",
+    faultsSay: (faults: number) =>
+      faults === 0
+        ? "No question ended in a fault of ours."
+        : `${plural(faults, "question", "questions")} ended in a fault of ours: nothing was answered unchecked.`,
+    categories: "Turned away, by category",
+    categoriesSay: (name: string) => `Most often: ${name}. A lesson opens the answer, a refusal does not.`,
+    noCategories: "Nobody was turned away in this period.",
+    category: "Category",
+    day: "Day",
+    drift: "Drift of the guard’s scores",
+    driftLead: "How far a week’s scores lie from the four weeks before, as population stability index.",
+    index: "Index",
+    marks: { watch: "0.1 look", act: "0.25 act" },
+    driftSay: {
+      unknown: "There were too few scores to compare, so nothing is claimed.",
+      calm: "The scores lie as they did before.",
+      watch: "The scores have shifted: look at what changed in the questions or in the guard.",
+      act: "The scores have shifted strongly: thresholds chosen before may no longer fit.",
+    } satisfies Record<Drift, string>,
+    newest: (psi: string, day: string) => `${psi} on ${day}.`,
+    tooFew: "too few",
+  },
+  search: {
+    title: "Records",
+    lead: "Every record of every kind, without its text. Times are UTC.",
+    kind: "Kind",
+    action: "Decision",
+    category: "Category",
+    subject: "Person’s tag",
+    subjectForm: "64 letters and digits, as a record shows it",
+    request: "Request id",
+    since: "From",
+    until: "Until",
+    any: "Any",
+    find: "Find",
+    clear: "Clear",
+    found: (count: number, more: boolean) =>
+      more ? `The newest ${plural(count, "match", "matches")}.` : plural(count, "match", "matches"),
+    nothing: "No record matches. Leave a field empty to look further.",
+    more: "Show older ones",
+    system: "the system",
+    groups: ["Exchanges", "People", "Models and rules", "The log itself"],
+    score: (score: string) => `score ${score}`,
+  },
+  record: {
+    title: (kind: string) => `Record: ${kind}`,
+    lead: "What the record says, and whether its receipt proves it. Its text stays sealed.",
+    facts: {
+      time: "Time",
+      log: "Log",
+      place: "Place",
+      request: "Request",
+      tenant: "Tenant",
+      subject: "Person",
+      actor: "Written by",
+      action: "Decision",
+    },
+    fields: "Fields",
+    noFields: "This kind of record has no fields of its own.",
+    place: (index: string, seq: number) => `${index} in the log, ${seq} in its request`,
+    receipt: "Receipt",
+    steps: {
+      read: ["The receipt is complete", "It names one record and its place in the log."],
+      signature: ["The log signed it", "The signature fits the public key that this browser knows."],
+      inclusion: ["The record is in the log", "Its fingerprint leads up to the signed one of the whole log."],
+      same: ["This is that record", "Every value shown above stands in the record that is proven."],
+    } satisfies Record<CheckName, [string, string]>,
+    outcome: { holds: "Holds", fails: "Does not hold", open: "Not checked" } satisfies Record<Outcome, string>,
+    checking: "Fetching the receipt…",
+    noReceipt: "The server gives no receipt for this record. Run audit.verify: it covers every record of the log.",
+    related: "All records of this request",
+    relatedPerson: "All records of this person",
+    save: "Save the receipt",
+    copyRequest: "Copy the request id",
+  },
+  sql,
+  alerts: {
+    title: "Alerts",
+    lead: "What the monitor found. An alert is open until a reviewer decides about it.",
+    open: "Open",
+    closed: "Decided",
+    state: "State",
+    noneOpen: "No alert is open: no rule found anything that awaits a decision.",
+    noneClosed: "No alert has been decided yet.",
+    severity: { critical: "Critical", warning: "Warning", info: "For information" } as Record<string, string>,
+    counts: (critical: number, rest: number) =>
+      `${critical} critical, ${rest} of lower severity. The most severe come first.`,
+    records: "Its records",
+    own: "Its own record",
+    value: (value: string) => `The rule’s value was ${value}.`,
+    review: "Review it",
+    about: "About",
+    since: (when: string, ago: string) => `${when}, ${ago} ago`,
+  },
+  lineage: {
+    title: "Lineage",
+    lead: "Where each model comes from: its sources, dataset, training run, adapter and base, and the gates it passed.",
+    activeOnly: "Only what is active",
+    noneActive: "No promotion is active.",
+    none: "No model has been promoted yet.",
+    picture: "From sources at the top to models at the bottom",
+    hint: "Choose a box to see its digests. The list below says the same in words.",
+    kinds: {
+      source: "Source",
+      dataset: "Dataset",
+      run: "Training run",
+      base: "Base model",
+      adapter: "Adapter",
+      model: "Model",
+    } satisfies Record<NodeKind, string>,
+    active: "active",
+    retired: "no longer active",
+    gates: (passed: number, failed: number) =>
+      failed ? `${plural(failed, "gate", "gates")} failed` : `${plural(passed, "gate", "gates")} passed`,
+    noGates: "no gate on record",
+    digest: "Digest",
+    noDigest: "The log names it without a digest.",
+    list: "In words",
+    passed: "passed",
+    failed: "failed",
+    required: "the gate that decides",
+    since: (when: string) => `Promoted ${when}`,
+    facts: {
+      model: "Model digest",
+      base: "Base",
+      adapter: "Adapter",
+      run: "Run",
+      config: "Configuration",
+      dataset: "Dataset",
+      sources: "Sources",
+      gates: "Gates",
+    },
+    rows: (count: number) => plural(count, "row", "rows"),
+    plain: "none: the base as it is",
+    unknown: "not on record",
+  },
+  reports,
+} as const;

@@ -1,0 +1,10 @@
+/** Names of the pages. */
+export const pages = {
+  learn: "Learn",
+  review: "Review",
+  agreement: "Agreement",
+  audit: "Audit",
+  verify: "Find a record",
+  missing: "There is no such page.",
+  home: "Back to the tutor",
+} as const;
