@@ -17,6 +17,9 @@ import pytest
 import yaml
 
 from deployments import embedded
+from tests.browser.conftest import arrive, chromium, page_built
+
+__all__ = ["arrive", "chromium", "page_built"]  # fixtures
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "var" / "models"
@@ -154,7 +157,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, page_built: None) -> Iterator[Running]:
     started = start(tmp_path_factory.mktemp("preceptor"))
     yield started
     stop(started)

@@ -59,6 +59,7 @@ export const learner = {
       "Explain TLS certificates to me like a colleague.",
       "What should be in an incident report?",
     ],
+    thread: "Conversation",
     field: "Your question",
     placeholder: "Ask a question…",
     send: "Send",

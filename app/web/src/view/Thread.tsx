@@ -18,7 +18,7 @@ export function Thread() {
   const write = useCallback((text: string) => aui.composer().setText(text), [aui]);
   return (
     <ThreadPrimitive.Root className="thread">
-      <ThreadPrimitive.Viewport className="viewport">
+      <ThreadPrimitive.Viewport className="viewport" tabIndex={0} role="region" aria-label={texts.chat.thread}>
         <div className="column">
           {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome />}
           <ComposerContext value={write}>
