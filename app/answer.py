@@ -14,7 +14,7 @@ from app.control import ControlView
 from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound, Refused
 from app.exchange import Exchange, Identity, ppm
 from app.generation import Closing, Event, Generation, Window, durable
-from app.identity import Identities, reported
+from app.identity.identities import Identities, reported
 from app.limiting.limiter import Limiter
 from app.limiting.queue import FairQueue
 from app.rulebook import Rulebook, Rules

@@ -12,23 +12,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from app import findings, provenance, reviews, signin, single_sign_on, wire
+from app import provenance, signin, wire
 from app.answer import UNSIGNED, Question, Tutor
 from app.auditing.routes import routes as audit_routes
 from app.contract.document import describe
 from app.contract.page import add_page
 from app.contract.routes import methods_of
 from app.cors import Cors
-from app.desk import Desk
 from app.door import Door
 from app.errors import BadRequest, Fault, MethodNotAllowed, NotFound, PreceptorError
 from app.generation import Closing, Event, Window
 from app.headers import SecurityHeaders, fixed
+from app.identity import single_sign_on
+from app.identity.ways import Ways
 from app.incoming import enter, plain_headers, read_body
 from app.measured import measured
 from app.pages import add_pages
 from app.records import routes
-from app.ways import Ways
+from app.reviewing import findings, reviews
+from app.reviewing.desk import Desk
 from audit.query import Asker
 from deployments import metrics
 

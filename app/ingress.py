@@ -14,16 +14,16 @@ from uuid_utils import uuid7
 from app.answer import Tutor
 from app.api import create_app
 from app.control import ControlView
-from app.desk import Desk
-from app.identity import Identities
+from app.identity.identities import Identities
+from app.identity.ways import Ways
 from app.limiting.limiter import Limiter
 from app.limiting.queue import FairQueue
+from app.reviewing.desk import Desk
 from app.rulebook import Rulebook, Weights
 from app.settings import Settings, require_safe_environment, require_shared_limits
 from app.shadow import Shadow
 from app.signoff import Signoffs
 from app.terms import ETHICS, Terms, load_lessons
-from app.ways import Ways
 from audit.errors import AuditError
 from audit.query import Asker
 from audit.record import Entry, Kind

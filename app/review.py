@@ -26,8 +26,8 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from app import label_studio
-from app.labels import EXPECTED, LABELS, MEANS
+from app.reviewing import label_studio
+from app.reviewing.labels import EXPECTED, LABELS, MEANS
 from audit.client import AuditClient
 from audit.errors import AuditError, RemoteError
 from audit.record import Entry, Kind

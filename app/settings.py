@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.issuers import is_origin
+from app.identity.issuers import is_origin
 
 
 class TenantLimits(BaseModel):

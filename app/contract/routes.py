@@ -11,10 +11,10 @@ from app.auditing.routes import Sql
 from app.auth import Role
 from app.contract import audited, proven, recorded, replies
 from app.contract.bodies import Records
-from app.findings import Finding
 from app.provenance import SearchedText
 from app.records import AcceptTerms, Appeal, PassLesson
-from app.reviews import Decided, Labelled, Looked
+from app.reviewing.findings import Finding
+from app.reviewing.reviews import Decided, Labelled, Looked
 from app.signin import SignIn
 from app.wire import ChatRequest
 

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.api import create_app
-from app.desk import Desk
+from app.reviewing.desk import Desk
 from app.web.build import WEB
 from audit.query import Asker
 from tests.browser.site import Site, patient, served

@@ -13,11 +13,11 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, Request
 
 from app.api import create_app
-from app.desk import Desk
-from app.identity import Identities
+from app.identity.identities import Identities
+from app.identity.ways import CALLBACK, PENDING, Ways
+from app.reviewing.desk import Desk
 from app.sessions import COOKIE
 from app.settings import Settings
-from app.ways import CALLBACK, PENDING, Ways
 from audit.query import Asker
 from tests.browser.site import patient, served
 from tests.browser.visitor import Visitor

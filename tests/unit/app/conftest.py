@@ -16,10 +16,10 @@ from app.answer import Tutor
 from app.api import create_app
 from app.auth import OPERATOR, Role, TokenKey
 from app.control import ControlView
-from app.desk import Desk
-from app.identity import Identities
+from app.identity.identities import Identities
 from app.limiting.limiter import Limiter
 from app.limiting.queue import FairQueue
+from app.reviewing.desk import Desk
 from app.rulebook import Rulebook, Weights
 from app.settings import Limits
 from app.shadow import Shadow

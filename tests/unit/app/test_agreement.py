@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.agreement import agreement
+from app.reviewing.agreement import agreement
 
 
 def rows(*said: tuple[str, str, str]) -> list[dict[str, str]]:

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from app.auth import Role, TokenKey
-from app.identity import Identities
-from app.issuers import Trusted, is_safe_url
+from app.identity.identities import Identities
+from app.identity.issuers import Trusted, is_safe_url
 from app.settings import Settings, from_environment
 
 GOOD = """

@@ -8,9 +8,9 @@ import jwt
 import pytest
 
 from app.auth import Role
-from app.identity import Identities
-from app.issuers import WebUi
-from app.openwebui import SignedUser
+from app.identity.identities import Identities
+from app.identity.issuers import WebUi
+from app.identity.openwebui import SignedUser
 from audit.record import Entry, Kind
 from tests.unit.app.conftest import World
 

@@ -13,7 +13,7 @@ from app.api import create_app
 from app.contract.routes import PAGES, ROUTES, elsewhere
 from app.cors import SHOWN
 from app.headers import ALWAYS
-from app.issuers import is_origin
+from app.identity.issuers import is_origin
 from app.pages import add_pages
 from app.sessions import COOKIE
 from app.settings import Settings, from_environment

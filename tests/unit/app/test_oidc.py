@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.auth import OPERATOR, Principal, Role, scoped
-from app.discovery import KeySource
 from app.errors import NotAuthenticated
-from app.identity import Identities
-from app.issuers import Issuer
-from app.keyset import KeySet
-from app.oidc import Oidc
+from app.identity.discovery import KeySource
+from app.identity.identities import Identities
+from app.identity.issuers import Issuer
+from app.identity.keyset import KeySet
+from app.identity.oidc import Oidc
 from audit.record import Entry, Kind
 from tests.unit.app.conftest import World
 from tests.unit.app.issuing import AUDIENCE, IdP, jwk, rsa, serving

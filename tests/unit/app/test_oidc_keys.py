@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.discovery import KeySource
 from app.errors import Fault, NotAuthenticated
-from app.issuers import Issuer
-from app.keyset import ASK_EVERY_S, FRESH_S, STALE_S, KeySet
-from app.oidc import Oidc
+from app.identity.discovery import KeySource
+from app.identity.issuers import Issuer
+from app.identity.keyset import ASK_EVERY_S, FRESH_S, STALE_S, KeySet
+from app.identity.oidc import Oidc
 from tests.unit.app.issuing import AUDIENCE, IdP, jwk, rsa, serving
 
 

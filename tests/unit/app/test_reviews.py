@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from app import desk
 from app.auth import Role
+from app.reviewing import desk
 from tests.unit.app.conftest import World
 
 HARMLESS = {"label": "educational", "expected": "ALLOW"}

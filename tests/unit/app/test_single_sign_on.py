@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from app.api import create_app
-from app.code_flow import Attempt
-from app.endpoints import Directory
-from app.identity import Identities
+from app.identity.code_flow import Attempt
+from app.identity.endpoints import Directory
+from app.identity.identities import Identities
+from app.identity.ways import CALLBACK, PENDING, Ways, remember_attempt
 from app.sessions import COOKIE
 from app.settings import Limits, Settings
-from app.ways import CALLBACK, PENDING, Ways, remember_attempt
 from audit.record import Entry, Kind
 from tests.unit.app.conftest import World
 from tests.unit.app.issuing import AUDIENCE, rsa, serving

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.agreement import agreement
+from app.reviewing.agreement import agreement
 from audit.reports import definition
 from audit.reports.period import Period
 

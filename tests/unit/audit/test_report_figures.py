@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.agreement import agreement
+from app.reviewing.agreement import agreement
 from audit import query
 from audit.reports import definition
 from audit.reports.building import Order, build

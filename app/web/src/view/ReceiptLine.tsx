@@ -1,12 +1,11 @@
 /** The line under each answer: what the guard decided, which record holds it, whether this browser verified it. */
 import { BadgeCheck, ShieldAlert, ShieldCheck } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import type { Preceptor } from "../api";
-import { type Verdict, verify } from "../proof/verify";
 import { timeOf } from "../provenance";
 import "../styles/proof.css";
 import { texts } from "../texts";
-import { useKeys } from "../useKeys";
+import { useVerdict } from "../useVerdict";
 import { CopyButtons } from "./CopyButtons";
 import { VerifyDialog } from "./VerifyDialog";
 
@@ -46,20 +45,6 @@ export function ReceiptLine({ preceptor, shown }: { preceptor: Preceptor; shown:
       )}
     </>
   );
-}
-
-/** Checked as soon as it arrives, and again when the key changes. */
-export function useVerdict(receipt: string | null, shown: string): Verdict | null {
-  const { chain } = useKeys();
-  const [verdict, setVerdict] = useState<Verdict | null>(null);
-  useEffect(() => {
-    let isLate = false;
-    if (receipt) void verify(receipt, chain, shown).then((one) => isLate || setVerdict(one));
-    return () => {
-      isLate = true;
-    };
-  }, [receipt, chain, shown]);
-  return verdict;
 }
 
 /** The end of a UUIDv7 tells records apart; its beginning is the time. */

@@ -6,9 +6,9 @@ import type { Outcome, Step, Verdict } from "../proof/verify";
 import { fileName, saveReceipt, timeOf } from "../provenance";
 import "../styles/proof.css";
 import { texts } from "../texts";
+import { useVerdict } from "../useVerdict";
 import { KeyForm } from "./KeyForm";
 import { Modal } from "./Modal";
-import { useVerdict } from "./ReceiptLine";
 
 const ICONS = { holds: Check, fails: X, open: Minus };
 const words = texts.verify;

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.api import create_app
-from app.desk import Desk
 from app.limiting.limiter import Limiter
+from app.reviewing.desk import Desk
 from app.settings import Limits
 from tests.redis_server import RedisServer
 from tests.unit.app.conftest import World

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
 
-from app.oidc import is_same
+from app.identity.oidc import is_same
 
 MAX_CODE_CHARS = 4096
 AWAY = frozenset({"server_error", "temporarily_unavailable"})  # RFC 6749, section 4.1.2.1

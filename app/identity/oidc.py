@@ -9,9 +9,9 @@ import jwt
 
 from app.auth import Principal, refusing, scoped
 from app.errors import NotAuthenticated
-from app.issuers import Issuer
-from app.jwks import MAX_KID_CHARS, SigningKey
-from app.keyset import KeySet
+from app.identity.issuers import Issuer
+from app.identity.jwks import MAX_KID_CHARS, SigningKey
+from app.identity.keyset import KeySet
 
 LEEWAY_S = 10
 MAX_SUBJECT_CHARS = 255  # OpenID Connect Core 1.0, section 2

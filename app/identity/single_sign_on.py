@@ -1,4 +1,4 @@
-"""Signing in to the page at an issuer: there, back, and whose session begins. The flow is app/code_flow.py's."""
+"""Signing in to the page at an issuer: there, back, and whose session begins. The flow is in code_flow.py."""
 
 import asyncio
 import logging
@@ -11,12 +11,12 @@ from fastapi.responses import Response
 
 from app.answer import Tutor
 from app.auth import Principal
-from app.code_flow import Attempt, NoSignIn, Outcome, Query
 from app.door import visit_of
 from app.errors import NotFound
+from app.identity.code_flow import Attempt, NoSignIn, Outcome, Query
+from app.identity.ways import CALLBACK, FORGET_ATTEMPT, Way, Ways, judging, remember_attempt
 from app.incoming import plain_headers
 from app.sessions import remember, require_same_origin
-from app.ways import CALLBACK, FORGET_ATTEMPT, Way, Ways, judging, remember_attempt
 
 AT_A_TIME = 16
 """Codes that are redeemed at once: each keeps a connection to an issuer."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from app.errors import Fault
-from app.jwks import BadKeys, SigningKey, parse_keys
+from app.identity.jwks import BadKeys, SigningKey, parse_keys
 
 FRESH_S = 300.0
 STALE_S = 3600.0

@@ -12,9 +12,9 @@ from urllib.parse import quote_plus
 
 import httpx
 
-from app.code_flow import NoSignIn, Outcome
-from app.discovery import PLAIN, TIMEOUT_S, asking, bounded, configuration, endpoint
-from app.jwks import BadKeys
+from app.identity.code_flow import NoSignIn, Outcome
+from app.identity.discovery import PLAIN, TIMEOUT_S, asking, bounded, configuration, endpoint
+from app.identity.jwks import BadKeys
 
 FRESH_S = 300.0
 ASK_EVERY_S = 10.0

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import jwt
 
 from app.auth import Principal, TokenKey, bearer, refusing
-from app.discovery import KeySource
 from app.errors import Fault, NotAuthenticated
-from app.issuers import Trusted
-from app.keyset import KeySet
-from app.oidc import Oidc
-from app.openwebui import HEADER, SignedUser
+from app.identity.discovery import KeySource
+from app.identity.issuers import Trusted
+from app.identity.keyset import KeySet
+from app.identity.oidc import Oidc
+from app.identity.openwebui import HEADER, SignedUser
 from app.settings import Settings
 
 logger = logging.getLogger("ray.serve")

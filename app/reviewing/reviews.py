@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.answer import Tutor
 from app.auth import Principal, Role
-from app.desk import LEASE_S, UNJUDGED, Desk, Item
 from app.errors import BadRequest, Fault, NotAllowed
 from app.incoming import enter, read_body
-from app.labels import Expected, Label, Means
+from app.reviewing.desk import LEASE_S, UNJUDGED, Desk, Item
+from app.reviewing.labels import Expected, Label, Means
 from app.wire import parse_model
 from audit.receipt import Receipt
 from deployments.ports import ServiceUnavailable

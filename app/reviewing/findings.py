@@ -13,8 +13,8 @@ from app.auth import Principal, Role
 from app.errors import Fault, NotAllowed
 from app.generation import durable
 from app.incoming import enter, read_body
-from app.labels import Expected, Label
 from app.ownership import require_own
+from app.reviewing.labels import Expected, Label
 from app.wire import parse_model
 from audit.record import Entry, Kind
 from deployments.ports import ServiceUnavailable

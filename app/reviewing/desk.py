@@ -15,10 +15,10 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from app.agreement import agreement
 from app.auth import GOLD, OPERATOR, Principal
 from app.errors import BadRequest, Fault, NotAllowed, NotFound, Taken
 from app.literals import ID, quoted
+from app.reviewing.agreement import agreement
 from audit.errors import BadEntry, NotLast
 from audit.kinds import EXCHANGE
 from audit.receipt import Receipt
@@ -168,7 +168,7 @@ class Desk:
         return await self._append(who, tag, item, dict(said), note)
 
     async def agreement(self, who: Principal, tag: str) -> dict[str, Any]:
-        """See app.agreement; among the reviewers of a tenant, or for the operator among all."""
+        """See app.reviewing.agreement; among the reviewers of a tenant, or for the operator among all."""
         labels = (
             f"select about, reviewer, label from reviews where decision = 'label' and {_among(who, tag)} order by idx"  # noqa: S608 quoted
         )

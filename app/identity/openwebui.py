@@ -11,8 +11,8 @@ import jwt
 
 from app.auth import ISSUER, MAX_TOKEN_CHARS, Principal, Role, refusing, scoped
 from app.errors import NotAuthenticated
-from app.issuers import WebUi
-from app.secret_files import read_secret
+from app.identity.issuers import WebUi
+from app.identity.secret_files import read_secret
 
 HEADER = "x-openwebui-user-jwt"
 NAME = "openwebui"

@@ -6,7 +6,7 @@ A project needs two Choices, `label` and `expected`, and may have a TextArea, `n
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from app.labels import EXPECTED, LABELS
+from app.reviewing.labels import EXPECTED, LABELS
 
 
 def config() -> str:

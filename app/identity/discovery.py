@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from app.issuers import Issuer, is_safe_url
-from app.jwks import BadKeys
+from app.identity.issuers import Issuer, is_safe_url
+from app.identity.jwks import BadKeys
 
 TIMEOUT_S = 3.0
 MAX_BYTES = 256 * 1024

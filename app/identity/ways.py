@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.auth import Principal
-from app.code_flow import Attempt, NoSignIn, Outcome, Query, with_query
-from app.endpoints import Directory, credentials, redeem
 from app.errors import Fault, NotAuthenticated, RateLimited
-from app.identity import Identities
-from app.issuers import SignInBy, Trusted
-from app.oidc import Oidc
-from app.secret_files import read_secret
+from app.identity.code_flow import Attempt, NoSignIn, Outcome, Query, with_query
+from app.identity.endpoints import Directory, credentials, redeem
+from app.identity.identities import Identities
+from app.identity.issuers import SignInBy, Trusted
+from app.identity.oidc import Oidc
+from app.identity.secret_files import read_secret
 from app.sessions import COMPACT, MAX_KEY_CHARS, values_of
 from app.settings import Settings
 
