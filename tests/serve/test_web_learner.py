@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from playwright.async_api import expect
+
 from tests.browser.conftest import Arrive
 from tests.browser.visitor import Visitor
 from tests.serve.conftest import Running
@@ -26,6 +28,7 @@ async def test_signing_in_accepting_asking_and_verifying(running: Running, arriv
     await visitor.look("4-answer")
     await _prove(visitor, running, tmp_path)
     await _take_along(visitor)
+    await _find_again(visitor)
 
 
 async def _come_in(visitor: Visitor, key: str) -> None:
@@ -79,6 +82,24 @@ async def _take_along(visitor: Visitor) -> None:
     assert not await page.get_by_label("Your question").is_visible()
     await visitor.look("7-print")
     await page.emulate_media(media="screen")
+
+
+async def _find_again(visitor: Visitor) -> None:
+    """The copied answer leads back to its record, wherever it is pasted; with one word more it does not."""
+    page = visitor.page
+    await visitor.button("Copy").last.click()
+    await visitor.button("Copied").wait_for()
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    await page.get_by_role("link", name="Find a record").click()
+    await page.get_by_label("The whole answer").fill(copied)
+    await visitor.button("Find its record").click()
+    await page.get_by_text("The log holds this answer", exact=True).wait_for(timeout=60_000)
+    await expect(page.locator(".steps li[data-outcome=holds]")).to_have_count(4)
+    await visitor.look("8-found")
+    await page.get_by_label("The whole answer").fill(f"Never {copied}")
+    await visitor.button("Find its record").click()
+    await page.get_by_text("No record of this text").wait_for(timeout=60_000)
+    await visitor.look("9-not-found")
 
 
 async def test_a_lesson_opens_its_answer_and_a_refusal_can_be_appealed(running: Running, arrive: Arrive) -> None:
