@@ -2,7 +2,8 @@
 -- what the columns mean. Everything below shows what its publishers stand behind; what they withdrew is in `records`.
 
 create view latest as
-    select * from records qualify row_number() over (partition by source, id order by modified desc, member desc) = 1;
+    select * from records
+    qualify row_number() over (partition by source, id order by modified desc, member desc, start desc) = 1;
 comment on view latest is 'of each source''s records with one id, the one changed last, whatever its status';
 
 create view things as

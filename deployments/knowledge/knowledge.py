@@ -1,0 +1,53 @@
+"""The knowledge base at answer time: `Knowledge.open(folder)`, then `answer`, `look_up`, `search`. Free of Ray.
+
+One object for one pack, which never changes; `shelf` holds several and hands out the newest.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Self
+
+from deployments.knowledge import lookup
+from deployments.knowledge.answering import Answer, answers
+from deployments.knowledge.asking import Asker
+from deployments.knowledge.identifiers import find
+from deployments.knowledge.lookup import Found
+from deployments.knowledge.pack import Pack, Thing
+from deployments.knowledge.search import Encode, Hit, Search
+
+
+class Knowledge:
+    """Answers from one pack. Safe for several threads."""
+
+    def __init__(self, pack: Pack, search: Search, encode: Encode | None = None) -> None:
+        self.pack = pack
+        self._search, self._asker = search, Asker(pack, search, encode)
+
+    @classmethod
+    def open(cls, folder: Path, encode: Encode | None = None, *, verify: bool = True) -> Self:
+        """Open a pack. `encode`: a text to its vector; without it words alone decide. Raises PackError."""
+        pack = Pack.open(folder, verify=verify)
+        return cls(pack, Search.open(pack, encode), encode)
+
+    @property
+    def digest(self) -> str:
+        """The name of the pack, for the record of what was answered."""
+        return self.pack.digest
+
+    @property
+    def absent(self) -> dict[str, Any]:
+        """The sources that may be answered from and that this pack does not hold, by name."""
+        found: dict[str, Any] = self.pack.manifest["absent"]
+        return found
+
+    def look_up(self, text: str) -> list[Found]:
+        """Each identifier of a text with what the pack knows of it."""
+        return [lookup.look_up(self.pack, each) for each in find(text)]
+
+    def answer(self, question: str) -> list[Answer]:
+        """What the graph says to a question; nothing where it is not for the graph."""
+        return answers(self.pack, self._asker.ask(question))
+
+    def search(self, question: str, top: int = 5, kinds: Collection[str] = ()) -> list[tuple[Thing, Hit]]:
+        """The records that fit a question best, for the context of a model's answer."""
+        return [(self.pack.thing(hit.row), hit) for hit in self._search.find(question, top, kinds)]
