@@ -13,6 +13,8 @@ from tests.browser.visitor import Visitor
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
+PATIENT_MS = 60_000  # `make test` runs these beside a cluster, at the lowest priority
+
 Arrive = Callable[..., Awaitable[Visitor]]
 
 
@@ -39,6 +41,7 @@ async def arrive(chromium: Browser) -> AsyncIterator[Arrive]:
         async def come(url: str, name: str, **profile: Any) -> Visitor:
             profile = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | profile
             context = await chromium.new_context(**profile)
+            context.set_default_timeout(PATIENT_MS)
             stack.push_async_callback(context.close)
             visitor = Visitor(url, context, await context.new_page(), name)
             visitor.listen()

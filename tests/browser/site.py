@@ -39,4 +39,4 @@ async def served(world: World, port: int = 0) -> AsyncIterator[Site]:
 
 def patient() -> Limits:
     """Limits under which a loaded machine is no fault."""
-    return Limits(guard_timeout_s=10, deadline_s=120)
+    return Limits(guard_timeout_s=60, deadline_s=300)
