@@ -28,20 +28,10 @@ web: environment
 	@$(PYTHON) requirements/install.py $(VENV) --web
 	$(BIN)/python -m app.web.build
 
-# What starts Ray runs in turn, since two clusters on one machine disturb each other; the rest runs beside it, with the
-# time that is left over.
-CLUSTERS := tests/serve tests/train
-
 test: debian tools attackers
 	@$(MAKE) lint
 	$(BIN)/python -m app.web.build
-	nice -n 19 $(ALONE) $(BIN)/python -m pytest $(CLUSTERS:%=--ignore=%) > var/test.txt 2>&1 & rest=$$!
-	trap 'kill $$rest 2>/dev/null || true' EXIT
-	$(ALONE) $(BIN)/python -m pytest $(CLUSTERS) || failed=1
-	echo "test: waiting for what runs without Ray: var/test.txt"
-	wait $$rest || failed=1
-	cat var/test.txt
-	exit $${failed:-0}
+	$(ALONE) $(BIN)/python -m pytest
 
 # `make prove NAME`: the word after prove is the proof's name, not a target.
 PROOF := $(if $(filter prove,$(firstword $(MAKECMDGOALS))),$(word 2,$(MAKECMDGOALS)))

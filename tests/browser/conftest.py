@@ -13,7 +13,7 @@ from tests.browser.visitor import Visitor
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
-PATIENT_MS = 60_000  # `make test` runs these beside a cluster, at the lowest priority
+PATIENT_MS = 60_000  # a loaded machine is no fault
 
 Arrive = Callable[..., Awaitable[Visitor]]
 

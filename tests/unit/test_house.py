@@ -95,8 +95,8 @@ def test_no_document_or_source_names_a_place_of_one_machine() -> None:
     assert bad == ["tests/unit/test_house.py"] or bad == []
 
 
-def test_what_starts_ray_lies_where_one_at_a_time_runs() -> None:
-    """`make test` runs tests/serve and tests/train in turn, and the rest beside them."""
+def test_what_starts_ray_lies_in_two_folders() -> None:
+    """Two clusters on one machine disturb each other: whoever runs parts of the suite side by side knows which."""
     tests = Path(__file__).parents[1]
     beside = [path for path in tests.rglob("test_*.py") if path.relative_to(tests).parts[0] not in ("serve", "train")]
     assert not [path for path in beside if re.search(r"^\s*ray\.init\(", path.read_text(), re.MULTILINE)]
