@@ -45,7 +45,7 @@ CATEGORIES = ("dual_use", "harmful_operational", "other_harm", "override", "cres
               "secret", "personal_data", "canary", "system_prompt", NO_CATEGORY, OTHER)  # fmt: skip
 CAUSES = ("guard_unavailable", "model_unavailable", "log_unavailable", "control_log_stale", "deadline_exceeded",
           "identity_unavailable", "limits_unavailable", "overloaded", "service_unavailable", "internal_error",
-          OTHER)  # fmt: skip
+          "log_unproven", "report_too_long", "client_gone", OTHER)  # fmt: skip
 CODES = (
     *("expired_api_key", "invalid_api_key", "revoked_api_key"),
     *("rate_limit_exceeded", "request_too_large", "request_timeout", "context_length_exceeded", "invalid_value"),
