@@ -8,6 +8,7 @@ import { Answer } from "../view/Answer";
 import { ComposerContext } from "../view/ComposerContext";
 import { Mark } from "../view/Mark";
 import { useTutorOf } from "../view/TutorContext";
+import { Welcome } from "../view/Welcome";
 
 export function EmbeddedChat() {
   const { current, isRunning, open } = useTutorOf();
@@ -41,7 +42,7 @@ function Messages() {
   return (
     <div className="viewport" ref={place} tabIndex={0} role="group" aria-label={texts.embed.title}>
       <div className="column">
-        {current.turns.length === 0 && <Welcome />}
+        {current.turns.length === 0 && <Welcome heading="h2" />}
         {current.turns.map((turn) => (
           <div key={turn.id}>
             <div className="question">
@@ -53,25 +54,6 @@ function Messages() {
         ))}
       </div>
     </div>
-  );
-}
-
-function Welcome() {
-  const tutor = useTutorOf();
-  return (
-    <section className="welcome">
-      <h2>{texts.chat.title}</h2>
-      <p className="lead">{texts.chat.lead}</p>
-      <ul>
-        {texts.chat.suggestions.map((question) => (
-          <li key={question}>
-            <button className="suggestion" onClick={() => void tutor.ask(question)}>
-              {question}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

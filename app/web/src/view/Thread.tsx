@@ -9,6 +9,7 @@ import { unhidden } from "../unhidden";
 import { Answer } from "./Answer";
 import { ComposerContext } from "./ComposerContext";
 import { useTutorOf } from "./TutorContext";
+import { Welcome } from "./Welcome";
 
 const MarkFinding = lazy(() => import("./MarkFinding"));
 
@@ -20,7 +21,7 @@ export function Thread() {
     <ThreadPrimitive.Root className="thread">
       <ThreadPrimitive.Viewport className="viewport" tabIndex={0} role="region" aria-label={texts.chat.thread}>
         <div className="column">
-          {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome />}
+          {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome heading="h1" />}
           <ComposerContext value={write}>
             <ThreadPrimitive.Messages components={{ UserMessage: Question, AssistantMessage: AnswerMessage }} />
           </ComposerContext>
@@ -38,25 +39,6 @@ export function Thread() {
         {isRunning ? texts.chat.writing : current.turns.length > 0 ? texts.chat.complete : ""}
       </p>
     </ThreadPrimitive.Root>
-  );
-}
-
-function Welcome() {
-  const tutor = useTutorOf();
-  return (
-    <section className="welcome">
-      <h1>{texts.chat.title}</h1>
-      <p className="lead">{texts.chat.lead}</p>
-      <ul>
-        {texts.chat.suggestions.map((question) => (
-          <li key={question}>
-            <button className="suggestion" onClick={() => void tutor.ask(question)}>
-              {question}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 
