@@ -1,11 +1,10 @@
 """The life of one question, in eight steps. This file is the story; the parts are told elsewhere."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from uuid_utils import uuid7
 
@@ -14,6 +13,10 @@ from app.control import ControlView
 from app.errors import BadRequest, Fault, NotAllowed, NotAuthenticated, NotFound, Refused
 from app.exchange import Exchange, Identity, ppm
 from app.generation import Closing, Event, Generation, Window, durable
+from app.grounding import consulting, reading
+from app.grounding.consulting import NoKnowledge, Ruling
+from app.grounding.grounds import Grounds
+from app.grounding.reading import Reader
 from app.identity.identities import Identities, reported
 from app.limiting.limiter import Limiter
 from app.limiting.queue import FairQueue
@@ -28,7 +31,7 @@ from deployments import metrics, tracing
 from deployments.chat import SYSTEM, BadConversation, ChatFormat, Turn
 from deployments.generation import Sampling
 from deployments.meter import Meter, Silent
-from deployments.ports import LogPort, ModelPort
+from deployments.ports import KnowledgePort, LogPort, ModelPort
 from guards.errors import GuardFault
 from guards.policy import Policy
 from guards.verdict import Action, Context, Decision, Stage
@@ -72,6 +75,7 @@ class Tutor:
     limits: Limits
     strict: bool
     tenants: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    library: KnowledgePort = field(default_factory=NoKnowledge)
     meter: Meter = field(default_factory=lambda: Meter(Silent()))
     ethics_digest: str = ""
     signed_only: bool = False
@@ -127,7 +131,9 @@ class Tutor:
             log = self.log_of(question.who.tenant, question.id)
             exchange = Exchange(question.id, question.who, log, question.identity, rules.policy, asked)
             context = _context(asked, await self.control.passes(tag, rules.policy.file_digest))
-            decision = await self._check_prompt(exchange, question, context)  # 4
+            ruling = await self._rule(exchange, question, context)  # 4
+            decision, exchange.grounds = ruling.decision, ruling.grounds
+            context = replace(context, request="" if ruling.grounds.text else context.request)
             self.shadow.look(self.rulebook.shadow, question.id, asked.conversation, context, log)
             request = self._request_entry(exchange, question, decision)  # 5
             if decision.action is Action.REFUSE:
@@ -137,8 +143,9 @@ class Tutor:
                     yield event
                 return
             logged = asyncio.create_task(exchange.append([request]))
-            generation = Generation(exchange, rules.guard, self.model, self.limits.deadline_s, slot.free)
-            events = generation.events(question.prompt, question.sampling, context, logged)  # 6, 7, 8
+            reader = self._reader(question, ruling.grounds)
+            generation = Generation(exchange, rules.guard, reader, self.limits.deadline_s, slot.free)
+            events = generation.events(question.sampling, context, logged)  # 6, 7, 8
             try:
                 async with aclosing(self._delivered(events)) as delivered:
                     async for event in delivered:
@@ -177,6 +184,19 @@ class Tutor:
             fault.preceptor = {"cause": "fault"} | exchange.describe("REFUSE", None, receipts[-1])
             raise fault from error
 
+    async def _rule(self, exchange: Exchange, question: Question, context: Context) -> Ruling:
+        """Step 4, the guard's word, and beside it what the knowledge base holds: together they say what may be told."""
+        consulted = consulting.begin(self.library, question.asked)
+        try:
+            decision = await self._check_prompt(exchange, question, context)
+            return await consulting.weigh(await consulted, decision, question.rules.guard, question.asked)
+        finally:
+            consulted.cancel()
+
+    def _reader(self, question: Question, grounds: Grounds) -> Reader:
+        asked, prompt, sampling = question.asked, question.prompt, question.sampling
+        return reading.begin(self.model, self.chat, self.library, asked, prompt, sampling, grounds)
+
     def _request_entry(self, exchange: Exchange, question: Question, decision: Decision | None) -> Entry:
         """Step 5: the request and the decision, as a record."""
         sampling, deadline_us = question.sampling, int(self.limits.deadline_s * 1_000_000)
@@ -190,7 +210,7 @@ class Tutor:
                 "seed": None if sampling.seed is None else str(sampling.seed),  # 64 bits: too wide for JSON readers
             },
         }
-        return exchange.request(decision, about, _messages_json(question.asked))
+        return exchange.request(decision, about, question.asked.said)
 
     async def _refuse(self, exchange: Exchange, request: Entry, decision: Decision) -> None:
         reason = exchange.reason(decision)
@@ -266,13 +286,6 @@ def _too_long(longest: int, came: str) -> BadRequest:
         code="context_length_exceeded",
         param="messages",
     )
-
-
-def _messages_json(asked: ChatRequest) -> str:
-    """All text that the client sent; `stop` and `user` only where given."""
-    messages = [{"role": m.role, "content": m.text} for m in asked.messages]
-    others = {name: value for name, value in (("stop", list(asked.stops)), ("user", asked.user)) if value}
-    return json.dumps({"messages": messages} | others, ensure_ascii=False)
 
 
 def _as_logged(share: float) -> float:

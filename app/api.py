@@ -22,6 +22,8 @@ from app.cors import Cors
 from app.door import Door
 from app.errors import BadRequest, Fault, MethodNotAllowed, NotFound, PreceptorError
 from app.generation import Closing, Event, Window
+from app.grounding.routes import describe as describe_holdings
+from app.grounding.routes import routes as knowledge_routes
 from app.headers import SecurityHeaders, fixed
 from app.identity import single_sign_on
 from app.identity.ways import Ways
@@ -54,6 +56,7 @@ def create_app(
     app.include_router(reviews.routes(tutor, desk))
     app.include_router(findings.routes(tutor))
     app.include_router(audit_routes(tutor, asker))
+    app.include_router(knowledge_routes(tutor))
     app.include_router(provenance.routes(tutor))
     app.include_router(signin.routes(tutor, secure=behind_tls))
     app.include_router(single_sign_on.routes(tutor, ways or Ways(), counts, secure=behind_tls))
@@ -115,7 +118,8 @@ def _health_routes(app: FastAPI, tutor: Tutor) -> None:
         # out the operator, whose next promotion ends it.
         told = {"status": "degraded", "problem": problem} if problem else {"status": "ready"}
         about = {"model": identity.model, "digest": identity.model_digest}
-        return told | about | {"policy": rules.policy.digest, "policy_signed": signed}
+        held = describe_holdings(await tutor.library.holdings())
+        return told | about | {"policy": rules.policy.digest, "policy_signed": signed, "knowledge": held}
 
 
 async def _collect(question: Question, event: Event, rest: AsyncGenerator[Event]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def deploy(cluster: Cluster, config: Path) -> None:
     end = time.monotonic() + 60
     while True:
         try:
-            _call(cluster, "PUT", body, timeout_s=60)
+            call(cluster, "PUT", APPLICATIONS, body, timeout_s=60)
         except HTTPError as refusal:
             said = refusal.read().decode(errors="replace")
             raise CannotStart(f"Serve refused {config} ({refusal.code}): {_last_lines(said)}") from refusal
@@ -73,7 +73,7 @@ def wait_until_ready(cluster: Cluster, url: str, say: Say) -> None:
 def undeploy(cluster: Cluster) -> None:
     """Let Serve finish what streams and close its replicas in order; a Serve that cannot is left to the signals."""
     try:
-        _call(cluster, "DELETE", None, timeout_s=DRAIN_S)
+        call(cluster, "DELETE", APPLICATIONS, None, timeout_s=DRAIN_S)
     except (URLError, TimeoutError, ConnectionError):
         return
 
@@ -89,7 +89,7 @@ def answers(url: str) -> bool:
 
 def _states(cluster: Cluster) -> list[tuple[str, str, str]]:
     try:
-        applications = json.loads(_call(cluster, "GET", None, timeout_s=10)).get("applications", {})
+        applications = json.loads(call(cluster, "GET", APPLICATIONS, None, timeout_s=10)).get("applications", {})
     except (URLError, TimeoutError, ConnectionError, ValueError):
         return []
     found = []
@@ -104,9 +104,10 @@ def _state(item: dict[str, Any]) -> tuple[str, str]:
     return str(item.get("status", "")), str(item.get("message", ""))
 
 
-def _call(cluster: Cluster, method: str, body: bytes | None, timeout_s: float) -> bytes:
+def call(cluster: Cluster, method: str, path: str, body: bytes | None, timeout_s: float) -> bytes:
+    """What Ray's dashboard answers. Raises URLError, TimeoutError, ConnectionError, HTTPException."""
     headers = {"Authorization": f"Bearer {cluster.token_path.read_text()}", "Content-Type": "application/json"}
-    request = Request(cluster.dashboard + APPLICATIONS, data=body, headers=headers, method=method)  # noqa: S310
+    request = Request(cluster.dashboard + path, data=body, headers=headers, method=method)  # noqa: S310
     with _opener().open(request, timeout=timeout_s) as response:
         return bytes(response.read())
 

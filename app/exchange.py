@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.auth import Principal
+from app.grounding.grounds import Grounds
 from app.refusal import Refusal
 from app.wire import ChatRequest
 from audit.receipt import Receipt
@@ -34,6 +35,7 @@ class Exchange:
     identity: Identity
     policy: Policy
     asked: ChatRequest
+    grounds: Grounds = field(default_factory=Grounds)
     closed: bool = False
     windows: int = 0
     _seq: int = field(default=0)
@@ -56,7 +58,7 @@ class Exchange:
             "stream": self.asked.stream,
             "role": self.who.role.value,
         }
-        return self._entry(Kind.request, fields | judged(decision) | about, text)
+        return self._entry(Kind.request, fields | judged(decision) | self.grounds.on_request() | about, text)
 
     def window(self, decision: Decision) -> Entry:
         """One checked window, as it is sent."""
@@ -73,7 +75,7 @@ class Exchange:
             "model_digest": self.identity.model_digest,
             "policy_digest": self.policy.digest,
         }
-        return self._close(Kind.answer, fields | judged(decision), text)
+        return self._close(Kind.answer, fields | judged(decision) | self.grounds.on_answer(), text)
 
     def refusal(self, decision: Decision, text: str) -> Entry:
         """The closing record of a refused question."""
@@ -103,7 +105,8 @@ class Exchange:
             "verdict": verdict,
             "receipt": receipt.proof if receipt else None,
             "lesson": lesson,
-            "sources": [],
+            "sources": self.grounds.describe_sources(),
+            "knowledge": self.grounds.describe(),
             "model": {"name": self.identity.model, "digest": self.identity.model_digest},
             "policy": {"version": self.policy.version, "digest": self.policy.digest},
         } | ({"refusal": refusal.describe()} if refusal else {})

@@ -6,22 +6,22 @@ to be durable before it lets the text go. So the check of window k+1 runs while 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import Fault
 from app.exchange import Exchange
+from app.grounding.reading import Reader
 from audit.errors import AuditError
 from audit.receipt import Receipt
 from audit.record import Entry
 from deployments import tracing
 from deployments.generation import Sampling
-from deployments.ports import ModelPort, ServiceUnavailable
+from deployments.ports import ServiceUnavailable
 from guards.errors import GuardFault
 from guards.guard import Guard
-from guards.stream import Windows
 from guards.verdict import Action, Context, Decision, Stage
 
 logger = logging.getLogger("ray.serve")
@@ -59,11 +59,11 @@ class Generation:
     """One answer in the making. `ended` is called when all is generated, however slowly the client reads."""
 
     def __init__(
-        self, exchange: Exchange, guard: Guard, model: ModelPort, deadline_s: float, ended: Callable[[], None]
+        self, exchange: Exchange, guard: Guard, reader: Reader, deadline_s: float, ended: Callable[[], None]
     ) -> None:
         self._exchange = exchange
         self._guard = guard
-        self._model = model
+        self._reader = reader
         self._deadline_s = deadline_s
         self._ended = ended
         self._context = Context()
@@ -78,11 +78,11 @@ class Generation:
         return self._usage["total_tokens"]
 
     async def events(
-        self, prompt: Sequence[int], sampling: Sampling, context: Context, logged: "asyncio.Task[list[Receipt]]"
+        self, sampling: Sampling, context: Context, logged: "asyncio.Task[list[Receipt]]"
     ) -> AsyncGenerator[Event]:
         """Deliver windows, then one Closing; `logged` is the request's own record. Raises Fault."""
         self._context = context
-        producer = asyncio.create_task(self._produce(prompt, sampling))
+        producer = asyncio.create_task(self._produce(sampling))
         # However the producer ends, nobody waits for ever; after a good end this is never read.
         broken = Fault("the answer was broken off", code="service_unavailable")
         producer.add_done_callback(lambda _: self._queue.put_nowait(broken))
@@ -104,10 +104,10 @@ class Generation:
             if not self._exchange.closed:
                 await asyncio.shield(asyncio.ensure_future(self._record_interruption("disconnect")))
 
-    async def _produce(self, prompt: Sequence[int], sampling: Sampling) -> None:
+    async def _produce(self, sampling: Sampling) -> None:
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._generate(prompt, sampling)
+                await self._generate(sampling)
         except TimeoutError:
             await self._record_interruption("deadline")
             self._queue.put_nowait(Fault("the answer took too long", code="deadline_exceeded"))
@@ -120,11 +120,12 @@ class Generation:
         except Exception as error:  # noqa: BLE001  doubt refuses: the client must get an end, and the log too
             await self._fail("service", f"unexpected {type(error).__name__}")
 
-    async def _generate(self, prompt: Sequence[int], sampling: Sampling) -> None:
+    async def _generate(self, sampling: Sampling) -> None:
+        prompt = self._reader.prompt
         self._count(len(prompt), 0)
-        windows = Windows()
+        windows = self._reader.windows()
         digest = self._exchange.identity.model_digest  # what answers is what the records cite
-        async with aclosing(self._model.stream(prompt, sampling, digest)) as pieces:
+        async with aclosing(self._reader.model.stream(prompt, sampling, digest)) as pieces:
             async for piece in pieces:
                 self._count(len(prompt), piece.tokens)
                 self._finish = piece.finish_reason or self._finish
@@ -150,12 +151,14 @@ class Generation:
         return True
 
     async def _close(self, last: str) -> None:
-        """Check the last window, then the whole answer before that window leaves."""
+        """Check the last window, then the whole answer before that window leaves; where it is all there is, once."""
         window = await self._check(last, Stage.WINDOW, self._sent) if last else None
         if window and not _may_leave(window):
             return self._end("content_filter", window, [])
         tail = window.text if window else ""
-        whole = await self._check(self._sent + tail, Stage.ANSWER, "") if self._sent + tail else None
+        whole = window
+        if self._sent or tail != last:
+            whole = await self._check(self._sent + tail, Stage.ANSWER, "") if self._sent + tail else None
         if whole and (not _may_leave(whole) or whole.text != self._sent + tail):
             return self._end("content_filter", whole, [])
         self._sent += tail

@@ -32,6 +32,7 @@ from deployments.auditor import LogHandle
 from deployments.chat import ChatFormat
 from deployments.guard import RemoteScorer
 from deployments.judge import RemoteJudge
+from deployments.library import RemoteKnowledge
 from deployments.model import RemoteModel
 from deployments.ports import ServiceUnavailable
 from deployments.serve_recorder import meter
@@ -48,15 +49,10 @@ class Gateway:
     """Ready once it has read the control log, knows the digests that it will cite, and the Model has started."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self,
-        settings: Settings,
-        guard: DeploymentHandle,
-        challenger: DeploymentHandle,
-        model: DeploymentHandle,
-        control: DeploymentHandle,
-        exchanges: list[DeploymentHandle],
+        self, settings: Settings, guard: DeploymentHandle, challenger: DeploymentHandle, model: DeploymentHandle,
+        control: DeploymentHandle, exchanges: list[DeploymentHandle], library: DeploymentHandle,
         judge: DeploymentHandle | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         _begin(settings)
         timeout_s = settings.limits.append_timeout_s
         view = ControlView(LogHandle(control, timeout_s), signoffs=Signoffs.load(settings.signoff_key))
@@ -81,6 +77,7 @@ class Gateway:
             limits=settings.limits,
             strict=settings.delivery == "strict",
             tenants=settings.tenants,
+            library=RemoteKnowledge(library, settings.limits.consult_timeout_s),
             meter=meter(metrics.GATEWAY),
             ethics_digest=Terms.load(ETHICS).digest,
             signed_only=settings.mode == "production",

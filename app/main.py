@@ -16,11 +16,13 @@ from audit.store import open_store
 from deployments.auditor import AuditLog
 from deployments.guard import Guard
 from deployments.judge import Judge
+from deployments.library import Knowledge
 from deployments.model import Model
 
 
 def build(args: Settings) -> Application:
-    """The graph Gateway → Guard, Challenger, Model, AuditLog, and maybe Judge; arguments win over the environment."""
+    """The graph Gateway → Guard, Challenger, Knowledge, Model, AuditLog, and maybe Judge; arguments win over the
+    environment."""
     settings = from_environment(**args.model_dump(exclude_unset=True))
     require_safe_environment(settings)
     require_shared_limits(settings, settings.gateways)
@@ -31,8 +33,9 @@ def build(args: Settings) -> Application:
     challenger = Guard.options(name="Challenger").bind(shelf, shipped=False, otlp=settings.otlp)  # type: ignore[attr-defined]
     ring = str(read_ring(open_store(settings.audit)))
     model = Model.bind(str(settings.models), settings.model, control, ring, demands(settings))  # type: ignore[attr-defined]
+    library = Knowledge.bind(str(settings.knowledge_packs), settings.otlp)  # type: ignore[attr-defined]
     judge = _judge(settings.judge, settings.judge_gpus) if settings.judge else None
-    return Gateway.bind(settings, guard, challenger, model, control, exchanges, judge)  # type: ignore[attr-defined]
+    return Gateway.bind(settings, guard, challenger, model, control, exchanges, library, judge)  # type: ignore[attr-defined]
 
 
 def _judge(folder: Path, gpus: float) -> Application:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 
@@ -31,22 +32,24 @@ from audit.errors import AuditError
 class Graph:
     """What is deployed: Serve's file, what must be there before, who mints the key that is printed and the monitor's.
 
-    Without a key for it no monitor is started.
+    Without a key for it no monitor is started. refresh has a first knowledge pack made, and names the job that does.
     """
 
     config: Path
     prepare: Callable[[Settings, deploy.Say], None]
     key: Callable[[Settings, str], str]
     monitor_key: Callable[[Settings, str], str] | None = None
+    refresh: Callable[[Settings, Cluster], str | None] | None = None
 
 
 def tutor() -> Graph:
     """The tutor itself."""
     from app.founding import prepare
     from app.keys import demo_key
+    from app.refresh import submit
     from app.watch import monitor_key
 
-    return Graph(doctor.ROOT / "deployments" / "serve.yaml", prepare, demo_key, monitor_key)
+    return Graph(doctor.ROOT / "deployments" / "serve.yaml", prepare, demo_key, monitor_key, submit)
 
 
 def main(arguments: Sequence[str] | None = None, graph: Callable[[], Graph] = tutor) -> int:
@@ -117,6 +120,7 @@ def serve(settings: Settings, run: Run, graph: Graph) -> None:
         lines = where(settings, ray, url, graph.key(settings, url))
         write_run_env(settings, lines | ray.client_environment())
         check = _watch(settings, run, graph, url)
+        _refresh(settings, ray, graph)
         say(f"ready after {time.monotonic() - began:.0f} s; Ctrl-C stops everything")
         print("\n".join(f"{name}={value}" for name, value in lines.items()), flush=True)
         print(curl(settings, url, lines["PRECEPTOR_API_KEY"]), flush=True)
@@ -129,6 +133,22 @@ def serve(settings: Settings, run: Run, graph: Graph) -> None:
         complain("stopping: letting what streams finish")
         deploy.undeploy(ray)
         raise
+
+
+def _refresh(settings: Settings, ray: Cluster, graph: Graph) -> None:
+    """Have a first knowledge pack made beside the tutor, which runs whatever becomes of that.
+
+    Not in production: what reads feeds has no place in a serving cluster there, see docs/threat-model.md.
+    """
+    if graph.refresh is None or not settings.refresh or settings.mode == "production":
+        return
+    try:
+        job = graph.refresh(settings, ray)
+    except (OSError, HTTPException, ValueError) as failure:
+        complain(f"no job makes a knowledge pack, answers do without: {type(failure).__name__}: {failure}")
+        return
+    if job:
+        say(f"no knowledge pack yet: job {job} makes one in the background; PRECEPTOR_REFRESH=0 leaves that")
 
 
 def _watch(settings: Settings, run: Run, graph: Graph, url: str) -> Callable[[], None]:

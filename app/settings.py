@@ -45,13 +45,14 @@ class Limits(BaseModel):
     queue_wait_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0)
     guard_timeout_s: float = Field(20.0, gt=0)
+    consult_timeout_s: float = Field(2.0, gt=0)  # after it the model answers without the knowledge base
     append_timeout_s: float = Field(45.0, gt=0)  # a killed writer is back within it
 
     @property
     def lease_s(self) -> float:
         """How long the place of a Gateway that died stays taken: no request of a living one takes longer."""
-        waits = self.body_timeout_s + self.queue_wait_s
-        return waits + self.guard_timeout_s + self.deadline_s + self.append_timeout_s
+        waits = self.body_timeout_s + self.queue_wait_s + self.consult_timeout_s
+        return waits + 2 * self.guard_timeout_s + self.deadline_s + self.append_timeout_s  # the guard may look twice
 
 
 class Settings(BaseModel):
@@ -68,6 +69,8 @@ class Settings(BaseModel):
     log: str | None = None  # an object store's URL; without it the log lies in `home`
     commit_interval_ms: int = Field(20, ge=0)  # 100 suits an object store
     model: str = "smollm2-135m-instruct"
+    packs: Path | None = None  # folder of knowledge packs, `packs` in `home` without it: docs/knowledge-pack.md
+    refresh: bool = True  # whether a laptop that starts without a knowledge pack has one made
     judge: Path | None = None  # folder of an instruction model that settles the guard's doubts; without it none does
     judge_gpus: float = Field(0.0, ge=0)
     signoff_key: Path | None = None  # public key whose signatures count: docs/policy.md; production needs one
@@ -124,6 +127,11 @@ class Settings(BaseModel):
         return self.home / "models"
 
     @property
+    def knowledge_packs(self) -> Path:
+        """Folder of the knowledge packs."""
+        return self.packs or self.home / "packs"
+
+    @property
     def guards(self) -> Path:
         """Guards that were promoted, each in a folder that bears its digest."""
         return self.models / "guards"
@@ -135,10 +143,11 @@ def from_environment(**overrides: object) -> Settings:
              "log": "PRECEPTOR_LOG_URL", "exchange_logs": "PRECEPTOR_EXCHANGE_LOGS",
              "issuers": "PRECEPTOR_ISSUERS", "otlp": "PRECEPTOR_OTLP_ENDPOINT",
              "redis": "PRECEPTOR_REDIS_URL_FILE", "signoff_key": "PRECEPTOR_SIGNOFF_KEY",
-             "embed_origins": "PRECEPTOR_EMBED_ORIGINS"}  # fmt: skip
+             "embed_origins": "PRECEPTOR_EMBED_ORIGINS", "packs": "PRECEPTOR_PACKS",
+             "refresh": "PRECEPTOR_REFRESH"}  # fmt: skip
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
-    paths = {"home": given.home, "issuers": given.issuers, "redis": given.redis, "signoff_key": given.signoff_key}
+    paths = {name: getattr(given, name) for name in ("home", "issuers", "redis", "signoff_key", "packs")}
     return given.model_copy(update={name: path and path.absolute() for name, path in paths.items()})
 
 

@@ -96,6 +96,13 @@ class ChatRequest(BaseModel):
         """What the client says that the assistant said."""
         return tuple(message.text for message in self.messages if message.role == "assistant")
 
+    @property
+    def said(self) -> str:
+        """All text that the client sent, as JSON for the log; `stop` and `user` only where given."""
+        messages = [{"role": m.role, "content": m.text} for m in self.messages]
+        others = {name: value for name, value in (("stop", list(self.stops)), ("user", self.user)) if value}
+        return json.dumps({"messages": messages} | others, ensure_ascii=False)
+
 
 def parse_json(body: bytes) -> dict[str, Any]:
     """JSON object out of a body; raises BadRequest, never anything else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -26,8 +26,16 @@ class Judged(Shape):
     score_ppm: Ppm | None
 
 
+def _absent() -> Any:
+    """For a field that came later: where it is not given, the leaf's bytes are what they always were."""
+    return Field(None, exclude_if=lambda value: value is None)
+
+
 class Request(Judged):
-    """A question that passed admission; text = its messages as JSON."""
+    """A question that passed admission; text = its messages as JSON.
+
+    pack_digest: the knowledge pack that was asked. second_look: it was let through without the names that it holds.
+    """
 
     checks: list[Check]
     client_request_id: Annotated[str, Field(max_length=256)] | None
@@ -39,6 +47,8 @@ class Request(Judged):
     params: dict[Name, Parameter]
     deadline_us: Count
     role: Name
+    pack_digest: Digest | None = _absent()
+    second_look: Literal[True] | None = _absent()
 
 
 class Window(Judged):
@@ -58,6 +68,7 @@ class Answer(Judged):
     """End of an answer; text = all windows together, committed to but not stored again.
 
     The digests say what answered, under which policy. The log adds the prints of its words, for what is long enough.
+    by: whether the knowledge graph or the model answered. dropped: records that the guard kept from the model.
     """
 
     finish_reason: Literal["stop", "length", "content_filter"]
@@ -67,6 +78,11 @@ class Answer(Judged):
     policy_digest: Digest | None = None
     words_print: Digest | None = None
     words_commit: Digest | None = None
+    pack_digest: Digest | None = _absent()
+    by: Literal["graph", "model", "none"] | None = _absent()
+    outcome: Literal["known", "empty", "withdrawn", "unknown"] | None = _absent()
+    sources: Count | None = _absent()
+    dropped: Count | None = _absent()
 
 
 class Shown(Judged):

@@ -104,6 +104,15 @@ MODEL_READY = Series(
     "preceptor_model_ready", Kind.GAUGE, "1 while the promoted model is the one served, else 0", begin=None
 )
 
+CONSULT_SECONDS = Series(
+    "preceptor_knowledge_seconds", Kind.HISTOGRAM, "Seconds in which the knowledge base was consulted", bounds=_SHORT
+)
+CONSULTATIONS = Series(
+    "preceptor_knowledge_consultations", Kind.COUNTER, "Questions that the knowledge base was asked, by what it said",
+    {"outcome": ("known", "empty", "withdrawn", "unknown", "records", "nothing")},
+)  # fmt: skip
+KNOWLEDGE_PACK = Series("preceptor_knowledge_ready", Kind.GAUGE, "1 while a knowledge pack is read, else 0", begin=None)
+
 COMMIT_SECONDS = Series("preceptor_log_commit_seconds", Kind.HISTOGRAM, "Seconds of one durable commit", bounds=_SHORT)
 COMMIT_RECORDS = Series("preceptor_log_commit_records", Kind.HISTOGRAM, "Records of one commit", bounds=_COUNTS)
 LOG_RECORDS = Series("preceptor_log_records", Kind.COUNTER, "Records that were given to commits")
@@ -119,5 +128,6 @@ GATEWAY = (QUESTIONS, VERDICTS, FAULTS, ERRORS, QUESTION_SECONDS, FIRST_WINDOW_S
            QUEUE_WAITING, QUEUE_SECONDS, LESSONS_PASSED, CONTROL_AGE)  # fmt: skip
 GUARD = (GUARD_SECONDS, GUARD_TEXTS, GUARD_OPEN, GUARD_ERRORS)
 MODEL = (MODEL_STREAMS, MODEL_FIRST, MODEL_TOKENS, MODEL_READY)
+KNOWLEDGE = (CONSULT_SECONDS, CONSULTATIONS, KNOWLEDGE_PACK)
 LOG = (COMMIT_SECONDS, COMMIT_RECORDS, LOG_RECORDS, COMMIT_FAILURES, LOG_WAITING, LOG_FILES, CHECKPOINT)
-TABLE = {"Gateway": GATEWAY, "Guard": GUARD, "Model": MODEL, "AuditLog": LOG}
+TABLE = {"Gateway": GATEWAY, "Guard": GUARD, "Model": MODEL, "Knowledge": KNOWLEDGE, "AuditLog": LOG}

@@ -2,7 +2,7 @@
 
     python -m deployments.placement deployments/serve.yaml [--put DEPLOYMENT=PART]... > placed.yaml
 
-Gateway and log writers go where the keys are (`trusted`); Guard and Model, which read what strangers write, elsewhere.
+Gateway and log writers go where the keys are (`trusted`); Guard, Knowledge and Model, which read strangers, elsewhere.
 A node gets its label at its start: `deployments/node.sh worker HEAD --labels=preceptor-part=model`. Exit status: 0; 2
 for a file that cannot be read or a deployment that nobody placed.
 """
@@ -18,7 +18,8 @@ import yaml
 
 LABEL = "preceptor-part"
 PARTS: Mapping[str, str] = {
-    "Gateway": "trusted", "AuditLog": "trusted", "Guard": "guard", "Challenger": "guard", "Model": "model",
+    "Gateway": "trusted", "AuditLog": "trusted", "Guard": "guard", "Challenger": "guard", "Knowledge": "guard",
+    "Model": "model",
 }  # fmt: skip
 
 

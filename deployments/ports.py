@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from audit.receipt import Receipt
 from audit.record import Entry
 from deployments.generation import Piece, Sampling
+from deployments.knowledge.consultation import Consultation, Holdings
 
 
 class ServiceUnavailable(Exception):
@@ -29,6 +30,22 @@ class ModelPort(Protocol):
 
     async def problem(self) -> str | None:
         """Why the active model cannot be served; None when it can."""
+        ...
+
+
+class KnowledgePort(Protocol):
+    """The knowledge base. It may be away: then nothing is said, and answers are the model's alone."""
+
+    async def consult(self, question: str) -> Consultation | None:
+        """What the newest pack says to a question; None without a pack, or when it did not say so in time."""
+        ...
+
+    async def unknown(self, text: str) -> list[str]:
+        """The identifiers of a text that the newest pack does not hold."""
+        ...
+
+    async def holdings(self) -> Holdings:
+        """What the newest pack holds, and what it has not."""
         ...
 
 

@@ -91,3 +91,12 @@ class Windows:
         """Whether a secret could reach across this place."""
         nearby = self._kept[max(0, blanks.start() - 40) : blanks.end()]
         return _GROWING.search(nearby) is not None or holds_open_key(self._kept[: blanks.start()])
+
+
+class Uncut(Windows):
+    """For a text that is there before it is sent: it is one window, and is judged once."""
+
+    def push(self, text: str) -> list[str]:
+        """Keep it until the end."""
+        self._kept += text
+        return []

@@ -64,6 +64,27 @@ class Reason(Reply):
     appeal: Appealing
 
 
+class SourceReply(Reply):
+    """One record that an answer rests on; `digest` is the SHA-256 of the bytes that it was read from."""
+
+    id: str
+    title: str
+    url: str
+    licence: str
+    digest: Digest
+
+
+class Grounded(Reply):
+    """What the knowledge base gave: `unknown` are identifiers that the answer names and the pack has not, `dropped`
+    counts records that the guard kept from the model."""
+
+    pack: Digest
+    by: Literal["graph", "model", "none"]
+    outcome: Literal["known", "empty", "withdrawn", "unknown"] | None
+    unknown: list[str]
+    dropped: int
+
+
 class Preceptor(Reply):
     """The decision and its receipt (tlog-proof text); rides on every answer and every refusal of the guard."""
 
@@ -72,7 +93,8 @@ class Preceptor(Reply):
     verdict: Verdict | None
     receipt: str | None
     lesson: LessonReply | None
-    sources: list[str]
+    sources: list[SourceReply]
+    knowledge: Grounded | None = None
     model: Named
     policy: Ruled
     refusal: Reason | None = None
@@ -195,6 +217,32 @@ class Health(Reply):
     status: Literal["ok"]
 
 
+class Holdings(Reply):
+    """The knowledge pack that is read; `absent` are the titles of sources that it lacks, `latest` how far each goes."""
+
+    pack: Digest | None
+    vectors: bool
+    absent: dict[str, str]
+    latest: dict[str, str | None]
+
+
+class HeldSource(Reply):
+    """A source of the pack, with the notice that its licence asks for."""
+
+    title: str
+    licence: str
+    licence_url: str
+    attribution: str
+    citation: str
+    latest: str | None
+
+
+class Knowledge(Holdings):
+    """What answers are looked up in."""
+
+    sources: dict[str, HeldSource]
+
+
 class Readiness(Reply):
     """`problem` says why questions fail although the Gateway is ready; in production an unsigned policy is one."""
 
@@ -204,3 +252,4 @@ class Readiness(Reply):
     digest: Digest
     policy: Digest
     policy_signed: bool
+    knowledge: Holdings

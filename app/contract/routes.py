@@ -60,6 +60,7 @@ ROUTES = (
     Route("POST", "/v1/lessons/{lesson_id}/pass", recorded.Passed, EVERYBODY, (*READ, 404), PassLesson,
           elsewhere=True),
     Route("GET", "/v1/receipts/{request_id}", recorded.Receipts, EVERYBODY, (*READ, 404), elsewhere=True),
+    Route("GET", "/v1/knowledge", replies.Knowledge, EVERYBODY, KEYED),
     Route("POST", "/v1/appeals", recorded.Appealed, EVERYBODY, (*READ, 404), Appeal, status=202, elsewhere=True),
     Route("POST", "/v1/findings", recorded.Marked, FINDERS, (*READ, 404), Finding, status=201),
     Route("POST", "/v1/audit/records", recorded.Results, FINDERS, READ, Records),

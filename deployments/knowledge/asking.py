@@ -68,12 +68,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as the graph understands it. unknown: names that no record bears; pair: two things that it joins."""
+    """A question as the graph understands it. unknown: names that no record bears; pair: two things that it joins.
+
+    named: where the things stand that it is about, half-open, in code points; cues: all words that ask for something.
+    """
 
     identifiers: tuple[Found, ...]
     queries: tuple[Query, ...]
     unknown: tuple[str, ...] = ()
     pair: Pair | None = None
+    named: tuple[tuple[int, int], ...] = ()
+    cues: tuple[Cue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,9 @@ class Asker:
         if read.identifiers and not wide:
             return self._by_identifier(read)
         both = pair(self._pack, read.text, (), read.mentions)
-        found = () if both else self._by_name(read)
-        if both or found:
-            return Asked((), found, pair=both)
+        found = Asked((), (), pair=both, named=both.spans, cues=read.cues) if both else self._by_name(read)
+        if found:
+            return found
         unknown = self._unknown(read)
         if unknown or any(self._cover(read, each) >= _WHOLE for each in read.mentions):
             return Asked((), (), unknown)  # what is named has not what is asked, and nothing else is meant
@@ -126,7 +131,7 @@ class Asker:
         if not (_DEFINES.search(read.text) or _OF_NAMES & plain):
             return ()
         said = [read.text[each.start : each.end] for each in read.mentions]
-        return tuple(unknown_names(read.text, said, self._search.knows))
+        return tuple(unknown_names(read.text, said, self._search.knows, plain=bool(_OF_NAMES & plain)))
 
     def _by_identifier(self, read: _Read) -> Asked:
         found = tuple({each.id: look_up(self._pack, each) for each in read.identifiers}.values())
@@ -137,7 +142,12 @@ class Asker:
             if each.state is not State.unknown
             for query in self._queries(around, [thing.row for thing in each.things], How.identifier)
         ]
-        return Asked(found, tuple(queries), pair=pair(self._pack, read.text, read.identifiers, read.mentions))
+        both = pair(self._pack, read.text, read.identifiers, read.mentions)
+        rows = {thing.row for each in found for thing in each.things}
+        beside = [each for each in read.mentions if not rows.isdisjoint(each.rows)]  # "T1003 (OS Credential Dumping)"
+        named = {(each.start, each.end) for each in read.identifiers} | {(one.start, one.end) for one in beside}
+        named |= set(both.spans if both else ())
+        return Asked(found, tuple(queries), pair=both, named=tuple(sorted(named)), cues=read.cues)
 
     def _queries(self, around: str, rows: Sequence[int], how: How, also: tuple[int, ...] = ()) -> list[Query]:
         """The relations that the words around a thing ask for; rows are its records, the first that has one answers."""
@@ -180,16 +190,16 @@ class Asker:
         ]
         return found[:1]
 
-    def _by_name(self, read: _Read) -> tuple[Query, ...]:
+    def _by_name(self, read: _Read) -> Asked | None:
         """The thing whose name makes up most of the question, and of which can be asked what is asked."""
         for mention in read.mentions:
             cover = self._cover(read, mention)
             if cover < (_WRITTEN if self._as_written(read.text, mention) else _COVER):
                 continue
-            query = self._named(read, mention, cover)
-            if query:
-                return tuple(query)
-        return ()
+            queries = self._named(read, mention, cover)
+            if queries:
+                return Asked((), tuple(queries), named=((mention.start, mention.end),), cues=read.cues)
+        return None
 
     def _named(self, read: _Read, mention: Mention, cover: float) -> list[Query]:
         """What is asked of the thing of this name that is meant; nothing where the words ask for nothing."""

@@ -9,7 +9,7 @@ from deployments.knowledge.masking import masked
 from deployments.knowledge.naming import EVERYDAY, Hints, in_domain
 from deployments.knowledge.pack import Pack
 from deployments.knowledge.relations import BY_KIND, Relation, kinds_with
-from deployments.knowledge.search import Hit, Search, asked
+from deployments.knowledge.search import Hit, Search
 
 _NEAR = 0.45  # cosine at which meaning alone is believed
 _SHARE = 0.5  # of the words of a question, by rarity, that a thing found by search must have
@@ -43,12 +43,6 @@ class Describer:
         return min(told, key=lambda each: not in_domain(self._pack.thing(each[0]), hints), default=None)
 
     def _believed(self, rest: str, hit: Hit, hints: Hints) -> bool:
-        return hit.meaning >= _NEAR or self._share(rest, hit.row, hints) >= _SHARE
-
-    def _share(self, rest: str, row: int, hints: Hints) -> float:
-        """The share of a description's telling words, by rarity, that a record has."""
-        thing = self._pack.thing(row)
-        held = set(asked(f"{thing.name} {thing.text}"))
-        weights = {word: self._search.rarity(word) for word in asked(rest) if word not in hints.words | EVERYDAY}
-        total = sum(weights.values())
-        return sum(weight for word, weight in weights.items() if word in held) / total if total else 0.0
+        thing = self._pack.thing(hit.row)
+        share = self._search.share(rest, f"{thing.name} {thing.text}", hints.words | EVERYDAY)
+        return hit.meaning >= _NEAR or share >= _SHARE

@@ -9,11 +9,15 @@ from typing import Any, Self
 
 from deployments.knowledge import lookup
 from deployments.knowledge.answering import Answer, answers
-from deployments.knowledge.asking import Asker
+from deployments.knowledge.asking import Asked, Asker
 from deployments.knowledge.identifiers import find
 from deployments.knowledge.lookup import Found
+from deployments.knowledge.naming import EVERYDAY
 from deployments.knowledge.pack import Pack, Thing
 from deployments.knowledge.search import Encode, Hit, Search
+
+NEAR = 0.45  # cosine from which a record is about a question
+SHARE = 0.5  # of a question's telling words, by rarity, from which it is
 
 
 class Knowledge:
@@ -44,9 +48,27 @@ class Knowledge:
         """Each identifier of a text with what the pack knows of it."""
         return [lookup.look_up(self.pack, each) for each in find(text)]
 
+    def ask(self, question: str) -> Asked:
+        """How the graph understands a question."""
+        return self._asker.ask(question)
+
+    def told(self, asked: Asked) -> list[Answer]:
+        """What the graph says to a question so understood; nothing where it is not for the graph."""
+        return answers(self.pack, asked)
+
     def answer(self, question: str) -> list[Answer]:
-        """What the graph says to a question; nothing where it is not for the graph."""
-        return answers(self.pack, self._asker.ask(question))
+        """What the graph says to a question."""
+        return self.told(self.ask(question))
+
+    def about(self, question: str, top: int) -> list[Thing]:
+        """The records that a question is about, best first: near by meaning, or where that is not known by words."""
+        found = self.search(question, top)
+        return [thing for thing, hit in found if self._is_about(question, thing, hit)]
+
+    def _is_about(self, question: str, thing: Thing, hit: Hit) -> bool:
+        if self._search.has_meaning(thing.kind):
+            return hit.meaning >= NEAR
+        return self._search.share(question, f"{thing.name} {thing.text}", EVERYDAY) >= SHARE
 
     def search(self, question: str, top: int = 5, kinds: Collection[str] = ()) -> list[tuple[Thing, Hit]]:
         """The records that fit a question best, for the context of a model's answer."""

@@ -87,15 +87,20 @@ def preference(pack: Pack, row: int, hints: Hints) -> Preference:
     return (thing.status != LIVE, -fits, order, thing.id)
 
 
-def unknown_names(question: str, mentioned: Collection[str], knows: Callable[[str], bool]) -> Iterator[str]:
-    """What a question treats as the name of a thing, and no record has. mentioned: the names in it that some have."""
+def unknown_names(
+    question: str, mentioned: Collection[str], knows: Callable[[str], bool], *, plain: bool
+) -> Iterator[str]:
+    """What a question treats as the name of a thing, and no record has. mentioned: the names in it that some have;
+    plain: a capital at the beginning makes a name, as where groups or programs are asked for."""
     called = [found[1].strip() for found in _CALLED.finditer(question)]
     for name in called:
         if (" " in name or not knows(name)) and not any(name in each or each in name for each in mentioned):
             yield name
     for place, found in enumerate(_TOKEN.finditer(question)):
         word = found.group()
-        written = any(each.isupper() or each.isdigit() for each in word[1:]) or (place > 0 and word[0].isupper())
+        written = any(each.isupper() or each.isdigit() for each in word[1:]) or (
+            plain and place > 0 and word[0].isupper()
+        )
         if written and len(word) > 2 and not knows(word) and not any(word in each for each in (*called, *mentioned)):
             yield word
 

@@ -61,7 +61,7 @@ class Pack:
 
         Raises NoPack without a manifest, BadPack for another layout, digest or file.
         """
-        manifest = _manifest(folder)
+        manifest = read_manifest(folder)
         if manifest.get("layout") != layout.LAYOUT:
             raise BadPack(f"{layout.MANIFEST}: expected layout {layout.LAYOUT}, got {manifest.get('layout')}")
         if folder.name != layout.digest_of(manifest):
@@ -131,7 +131,8 @@ class Pack:
         return Link(int(self._subjects[place]), predicate, int(self._objects[place]), self._texts[place].as_py() or "")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a pack says of itself, unchecked. Raises NoPack, BadPack."""
     try:
         found: dict[str, Any] = json.loads((folder / layout.MANIFEST).read_bytes())
     except FileNotFoundError as error:

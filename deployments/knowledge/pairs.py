@@ -20,11 +20,12 @@ _RARE = 0.5  # of the weight of a word that stands nowhere: from there a name is
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The rows of two things that a question names. joined: a link leads from one to the other."""
+    """The rows of two things that a question names, and where. joined: a link leads from one to the other."""
 
     one: int
     two: int
     joined: bool
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def pair(pack: Pack, question: str, identifiers: Sequence[Identifier], mentions: Sequence[Mention]) -> Pair | None:
@@ -41,11 +42,12 @@ def pair(pack: Pack, question: str, identifiers: Sequence[Identifier], mentions:
     if len(named) != 2 or not all(rows for _, _, rows in named):
         return None
     one, two = named[0][2], named[1][2]
+    spans = tuple((start, end) for start, end, _ in named)
     wider = product((*one, *_parts(pack, one)), (*two, *_parts(pack, two)))
     found = next((each for each in (*product(one, two), *wider) if links_between(pack, *each)), None)
     if found:
-        return Pair(*found, joined=True)
-    return Pair(one[0], two[0], joined=False) if asks and _bare(question, named) else None
+        return Pair(*found, joined=True, spans=spans)
+    return Pair(one[0], two[0], joined=False, spans=spans) if asks and _bare(question, named) else None
 
 
 def _bare(question: str, named: Sequence[tuple[int, int, tuple[int, ...]]]) -> bool:

@@ -65,6 +65,20 @@ class Search:
         """How much a word tells: the logarithm of how many documents there are to each that has it."""
         return log((1 + len(self._documents)) / (1 + self.commonness(word)))
 
+    def has_meaning(self, kind: str) -> bool:
+        """Whether records of this kind have vectors that can be asked."""
+        return self._vectors is not None and kind in layout.EMBEDDED
+
+    def share(self, query: str, text: str, beside: Collection[str] = ()) -> float:
+        """The share of a query's telling words, by rarity, that a text has; words `beside` do not count.
+
+        0 where it has fewer than two of them: one word alone may mean anything.
+        """
+        held = set(asked(text))
+        weights = {word: self.rarity(word) for word in asked(query) if word not in beside}
+        shared = [weight for word, weight in weights.items() if word in held]
+        return sum(shared) / sum(weights.values()) if len(shared) > 1 else 0.0
+
     def find(self, query: str, top: int = 5, kinds: Collection[str] = ()) -> list[Hit]:
         """The things that fit a query best; of these kinds where any is given."""
         by_words = self._by_words(query, kinds)

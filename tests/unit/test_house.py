@@ -67,6 +67,7 @@ def test_serve_yaml_sets_what_ray_leaves_open_for_every_deployment() -> None:
         "Gateway",
         "Guard",
         "Challenger",
+        "Knowledge",
         "Model",
         "AuditLog",
     }

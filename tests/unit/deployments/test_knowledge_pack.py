@@ -1,6 +1,7 @@
 """A pack: what goes in, what does not, the same bytes, damage found, older ones read on while a newer one is shown."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -113,9 +114,8 @@ def test_vectors_of_texts_that_were_seen_are_not_made_again(tmp_path: Path) -> N
 def test_a_newer_pack_is_shown_while_the_older_is_read_on(tmp_path: Path) -> None:
     plain, full = make_pack(tmp_path), make_pack(tmp_path, with_vectors=True)
     assert plain.name != full.name
-    shelf = Shelf(tmp_path / "packs", letters)
-    with pytest.raises(NoPack):
-        _ = shelf.current
+    shelf = Shelf(tmp_path / "packs", lambda: letters)
+    assert shelf.current is None
     older = shelf.show(plain.name)
     newer = shelf.show(full.name)
     assert shelf.current is newer
@@ -128,6 +128,25 @@ def test_a_newer_pack_is_shown_while_the_older_is_read_on(tmp_path: Path) -> Non
     with pytest.raises(NoPack):
         shelf.show(plain.name[::-1])
     assert shelf.current is newer
+
+
+def test_the_newest_whole_pack_of_a_folder_is_followed(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "packs", lambda: letters)
+    assert shelf.follow() is None  # no folder yet
+    plain = make_pack(tmp_path)
+    assert shelf.follow() == plain.name
+    assert shelf.follow() is None
+    full = make_pack(tmp_path, with_vectors=True)
+    assert shelf.follow() == full.name
+    (tmp_path / "packs").chmod(0o755)
+    broken = tmp_path / "packs" / ("0" * 64)
+    shutil.copytree(plain, broken)
+    os.utime(broken / "manifest.json")
+    with pytest.raises(BadPack):
+        shelf.follow()
+    assert shelf.follow() is None  # said once
+    assert shelf.current is not None
+    assert shelf.current.digest == full.name
 
 
 def test_the_command_writes_a_pack_and_says_its_digest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
