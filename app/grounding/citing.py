@@ -1,7 +1,8 @@
-"""Marks in a model's answer: behind a sentence the records that say much the same, and a flag at identifiers that the
-knowledge base has not.
+"""Marks in a model's answer: first the words of the record that fits best; behind a sentence the records that say much
+the same; a flag at identifiers that the knowledge base has not.
 
-A mark says that sentence and record share most of their telling words. It is no proof that the sentence is true.
+A mark behind a model's sentence says that sentence and record share most of their telling words. It is no proof that
+the sentence is true; what is quoted is the record's.
 """
 
 import re
@@ -15,6 +16,8 @@ from deployments.knowledge.identifiers import find
 from deployments.knowledge.words import ASKING, stem, words
 from deployments.ports import ModelPort
 
+OPENING = "From the knowledge base,"
+QUOTED = 300  # characters of a record at the beginning of an answer
 FLAG = " [not in the knowledge base]"
 SHARED = 0.6  # of a sentence's telling words that its record has
 _FEWEST = 4  # telling words that a sentence has to have
@@ -26,13 +29,15 @@ Unknown = Callable[[str], Awaitable[list[str]]]
 
 
 class Cited:
-    """A ModelPort whose answers are marked. unknown: the identifiers of a text that the pack has not; flagged: where
-    they are noted, each once."""
+    """A ModelPort whose answers are marked, and begin with a quotation where there are records.
+
+    unknown: the identifiers of a text that the pack has not; flagged: where they are noted, each once.
+    """
 
     def __init__(self, model: ModelPort, passages: Sequence[Passage], unknown: Unknown, flagged: list[str]) -> None:
         self._model, self._unknown, self._flagged = model, unknown, flagged
         self._records = [(each.source.id, frozenset(_telling(f"{each.source.title} {each.text}"))) for each in passages]
-        self._fences = 0
+        self._opening, self._fences = _quotation(passages[0]) if passages else "", 0
 
     async def problem(self) -> str | None:
         """See ModelPort."""
@@ -41,6 +46,8 @@ class Cited:
     async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         """See ModelPort; text comes by whole sentences."""
         held, last = "", None
+        if self._opening:
+            yield Piece(self._opening, 0)
         async with aclosing(self._model.stream(prompt, sampling, digest)) as pieces:
             async for piece in pieces:
                 held, last, ready = held + piece.text, piece, ""
@@ -78,6 +85,13 @@ class Cited:
         best = [name for name, share in shares.items() if share >= SHARED and f"[{name}]" not in sentence]
         body = sentence.rstrip()
         return f"{body} [{', '.join(best)}]{sentence[len(body) :]}" if best else sentence
+
+
+def _quotation(passage: Passage) -> str:
+    """The beginning of a record, in whole sentences, with its mark."""
+    text = passage.text[:QUOTED]
+    whole = text[: max(text.rfind(mark) for mark in (". ", "! ", "? ")) + 1] if len(passage.text) > QUOTED else text
+    return f"{OPENING} {passage.source.title}: {(whole or text).strip()} [{passage.source.id}]\n\n"
 
 
 def _telling(text: str) -> list[str]:

@@ -10,8 +10,10 @@ from deployments.knowledge.consultation import Consultation, Holdings, Passage
 from deployments.ports import KnowledgePort
 from guards.errors import GuardFault
 from guards.guard import Guard
+from guards.records import readable, states
 from guards.verdict import Action, Context, Decision, Stage
 
+LONGEST = 480  # characters of a record that a model reads
 TAUGHT_FROM = "dual_use"  # the one category whose lesson goes with records to read next
 
 
@@ -98,9 +100,23 @@ async def _look_again(plain: str, first: Decision, guard: Guard) -> Decision | N
 
 
 async def _clean(passages: Sequence[Passage], guard: Guard) -> list[Passage]:
-    """The records in which the guard finds nothing; a check that could not run keeps all out."""
+    """Of each record what only states something, at most LONGEST characters; without the others."""
+    read = await asyncio.gather(*(_read(each, guard) for each in passages))
+    return [each for each in read if each.text]
+
+
+async def _read(passage: Passage, guard: Guard) -> Passage:
+    """A check that could not run keeps the record out."""
     try:
-        found = await asyncio.gather(*(guard.check(each.text, Stage.WINDOW) for each in passages))
+        text = await readable(passage.text, guard)
     except GuardFault:
-        return []
-    return [each for each, seen in zip(passages, found, strict=True) if seen.action is Action.ALLOW]
+        text = ""
+    title = passage.source.title if states(passage.source.title) else passage.source.id
+    return Passage(replace(passage.source, title=title), _cut(text))
+
+
+def _cut(text: str) -> str:
+    """The first sentences of a text."""
+    if len(text) <= LONGEST:
+        return text
+    return text[: max(text.rfind(mark, 0, LONGEST) for mark in (". ", "! ", "? ")) + 1]

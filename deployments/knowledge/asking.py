@@ -26,6 +26,7 @@ _DEFINES = re.compile(
     r"|meaning|means?|who (?:is|are)|overview|identifier|which id|id of|what do you know)\b"
 )
 LONGEST = 600  # characters of a question
+_NAMING = 25  # words of a question that may be about a name which nothing bears
 _MENTIONS = 12  # names that are looked at, the rarest
 _NEXT = 40  # characters at most between two wishes in one breath
 _COVER, _WRITTEN = 0.45, 0.15  # share of a question that a name must make up; of one written as its publisher does
@@ -117,6 +118,9 @@ class Asker:
         unknown = self._unknown(read)
         if unknown or any(self._cover(read, each) >= _WHOLE for each in read.mentions):
             return Asked((), (), unknown)  # what is named has not what is asked, and nothing else is meant
+        meant = self._describer.named_by(read.text, read.hints)
+        if meant is not None:
+            return Asked((), (Query(meant, None, How.search),))
         near = self._describer.find(read.text, read.cues, read.hints)
         return Asked((), (Query(near[0], near[1], How.search),) if near else ())
 
@@ -128,7 +132,7 @@ class Asker:
     def _unknown(self, read: _Read) -> tuple[str, ...]:
         """Names that no record bears, where the question is about them."""
         plain = {each for each, weight in wanted(read.cues).items() if weight >= PLAIN}
-        if not (_DEFINES.search(read.text) or _OF_NAMES & plain):
+        if len(read.text.split()) > _NAMING or not (_DEFINES.search(read.text) or _OF_NAMES & plain):
             return ()
         said = [read.text[each.start : each.end] for each in read.mentions]
         return tuple(unknown_names(read.text, said, self._search.knows, plain=bool(_OF_NAMES & plain)))
@@ -245,6 +249,7 @@ class Asker:
     def _cover(self, read: _Read, mention: Mention) -> float:
         """The share of a question's telling words, by rarity, that a name makes up."""
         spans = [(mention.start, mention.end), *((cue.start, cue.end) for cue in read.cues)]
+        spans += [found.span() for found in _DEFINES.finditer(read.text)]
         rest = asked(masked(read.text, spans))
         around = sum(self._search.rarity(word) for word in rest if word not in read.hints.words | EVERYDAY)
         return mention.weight / (mention.weight + around) if mention.weight else 0.0

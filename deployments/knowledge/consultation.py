@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.knowledge.answering import Answer, Outcome
+from deployments.knowledge.asking import How
 from deployments.knowledge.knowledge import Knowledge
 from deployments.knowledge.pack import Thing
 from deployments.knowledge.plain import neutral
 
 READ = 3  # records at most that a model is given
-_PASSAGE = 480  # characters of a record's text
+_PASSAGE = 2000  # characters of a record's text, in whole lines where it has some
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def consult(knowledge: Knowledge, question: str) -> Consultation:
     """Ask the graph first; what it has no answer to is searched for."""
     asked = knowledge.ask(question)
     answers = knowledge.told(asked)
-    if not answers:
+    if not answers or all(_says_nothing(knowledge, each) for each in answers):
         found = tuple(_passage(knowledge, each) for each in knowledge.about(question, READ))
         return Consultation(knowledge.digest, passages=found)
     text = "\n\n".join(each.text for each in answers)
@@ -80,6 +81,12 @@ def unknown(knowledge: Knowledge, text: str) -> list[str]:
     return list(dict.fromkeys(each.identifier.id for each in knowledge.look_up(text) if each.state == "unknown"))
 
 
+def _says_nothing(knowledge: Knowledge, answer: Answer) -> bool:
+    """Whether a record has not what is asked, and is perhaps not even meant: its name is one everyday word."""
+    thing = knowledge.pack.get(answer.subject)
+    return answer.outcome is Outcome.empty and answer.how is How.name and thing is not None and " " not in thing.name
+
+
 def _outcome(answers: list[Answer]) -> Outcome:
     """What is known of any part of a question outweighs what is not."""
     return min((each.outcome for each in answers), key=list(Outcome).index)
@@ -92,12 +99,10 @@ def _cited(knowledge: Knowledge, answers: list[Answer]) -> tuple[Source, ...]:
 
 def _source(knowledge: Knowledge, thing: Thing) -> Source:
     licence = knowledge.pack.manifest["sources"].get(thing.source, {}).get("licence", "")
-    return Source(thing.id, " ".join(thing.name.split()) or thing.id, thing.url, licence, thing.sha256)
+    page = thing.facts.get("page", ())[:1]  # of a guide, whose sections have names such as "Introduction"
+    title = " ".join(": ".join((*page, thing.name)).split())
+    return Source(thing.id, title or thing.id, thing.url, licence, thing.sha256)
 
 
 def _passage(knowledge: Knowledge, thing: Thing) -> Passage:
-    text = " ".join(thing.text.split())
-    if len(text) > _PASSAGE:
-        cut = text[:_PASSAGE]
-        text = cut[: cut.rfind(". ") + 1] or cut
-    return Passage(_source(knowledge, thing), text)
+    return Passage(_source(knowledge, thing), thing.text[:_PASSAGE].rpartition("\n")[0] or thing.text[:_PASSAGE])

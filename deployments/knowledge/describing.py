@@ -21,6 +21,12 @@ _ABOUT_ANOTHER = re.compile(
     r"(?i)^\W*(?:how|why) (?:do(?:es)?|did|is|are) (?!i |we |you |one |it )"
 )  # no wish for help
 
+_STANDS = re.compile(
+    r"(?i)^\W*(?:which|what)\s+(?:mitre\s+)?(?:att&ck\s+)?(?:cwe|capec|weakness|technique|attack pattern|pattern|entry)"
+    r"(?:\s+(?:entry|id|identifier|number))?\s+"
+    r"(?:stands? for|covers?|describes?|is (?:about|for|called)|names?|means?|refers? to)\b"
+)
+
 
 class Describer:
     """Search for what is described, once a question says plainly what it wants. Safe for several threads."""
@@ -41,6 +47,16 @@ class Describer:
         found = [(hit.row, BY_KIND[self._pack.kind(hit.row), concept]) for hit in near]
         told = [(row, relation) for row, relation in found if not is_empty(self._pack, row, relation)]
         return min(told, key=lambda each: not in_domain(self._pack.thing(each[0]), hints), default=None)
+
+    def named_by(self, question: str, hints: Hints) -> int | None:
+        """The row of the entry that is wanted by what it stands for: "which CWE covers hard-coded passwords?" """
+        found = _STANDS.match(question)
+        kinds = hints.kinds & _DESCRIBED
+        if not found or not kinds:
+            return None
+        rest = question[found.end() :]
+        hits = self._search.find(rest, 1, kinds)
+        return hits[0].row if hits and self._believed(rest, hits[0], hints) else None
 
     def _believed(self, rest: str, hit: Hit, hints: Hints) -> bool:
         thing = self._pack.thing(hit.row)

@@ -25,6 +25,7 @@ LOOKED_UP = Consultation(
     sources=(source("T1003"), source("M1043")),
 )  # fmt: skip
 RECORD = Passage(source("CWE-120"), "A buffer overflow writes past the end of an array when no bounds are checked.")
+QUOTATION = f"From the knowledge base, Title of CWE-120: {RECORD.text} [CWE-120]\n\n"
 
 
 @dataclass
@@ -83,7 +84,7 @@ async def test_the_model_reads_records_and_its_sentences_are_marked(world, libra
     library.says = Consultation(PACK, passages=(RECORD,))
     world.model.text = "A buffer overflow writes past the end of an array. Have a nice day, dear reader of mine."
     answer = (await world.ask()).json()
-    assert answer["choices"][0]["message"]["content"] == (
+    assert answer["choices"][0]["message"]["content"] == QUOTATION + (
         "A buffer overflow writes past the end of an array. [CWE-120] Have a nice day, dear reader of mine."
     )
     assert [each["id"] for each in answer["preceptor"]["sources"]] == ["CWE-120"]
@@ -182,7 +183,7 @@ async def test_marks_do_not_depend_on_how_the_text_came(size: int) -> None:
     cited = Cited(model, [RECORD], unknown, flagged)
     said = [piece async for piece in cited.stream([1], Sampling(9), "a" * 64)]
     text = "".join(piece.text for piece in said)
-    assert text == model.text.replace("array.\n", "array. [CWE-120]\n").replace(
+    assert text == QUOTATION + model.text.replace("array.\n", "array. [CWE-120]\n").replace(
         "See CVE-2099-1.", f"See CVE-2099-1{FLAG}."
     )
     assert (said[-1].finish_reason, flagged) == ("stop", ["CVE-2099-1"])
