@@ -32,13 +32,13 @@ class Knowledge:
         await asyncio.to_thread(self._follow)
         self._loop = asyncio.ensure_future(self._refresh())
 
-    async def consult(self, question: str, trace: tracing.Carrier | None = None) -> Consultation | None:
-        """What the newest pack says; None without one."""
+    async def consult(self, question: str, before: str, trace: tracing.Carrier | None = None) -> Consultation | None:
+        """What the newest pack says to a question that follows another; None without one."""
         with self._meter.timed(metrics.CONSULT_SECONDS), tracing.span("consult", trace):
             current = self._shelf.current
             if current is None:
                 return None
-            said = await asyncio.to_thread(consult, current, question)
+            said = await asyncio.to_thread(consult, current, question, before)
         self._meter.count(metrics.CONSULTATIONS, outcome=said.outcome or ("records" if said.passages else "nothing"))
         return said
 
@@ -82,10 +82,10 @@ class RemoteKnowledge:
         self._handle, self._timeout_s = handle, timeout_s
         self._held = Holdings()
 
-    async def consult(self, question: str) -> Consultation | None:
+    async def consult(self, question: str, before: str) -> Consultation | None:
         """See KnowledgePort."""
         traced = tracing.carrier()
-        said: Consultation | None = await self._asked("consult", question, *([traced] if traced else []))
+        said: Consultation | None = await self._asked("consult", question, before, *([traced] if traced else []))
         return said
 
     async def unknown(self, text: str) -> list[str]:

@@ -20,7 +20,7 @@ TAUGHT_FROM = "dual_use"  # the one category whose lesson goes with records to r
 class NoKnowledge:
     """The KnowledgePort of a tutor without a knowledge base."""
 
-    async def consult(self, question: str) -> Consultation | None:
+    async def consult(self, question: str, before: str) -> Consultation | None:
         """Nothing is said."""
         return None
 
@@ -42,12 +42,13 @@ class Ruling:
 
 
 def begin(port: KnowledgePort, asked: ChatRequest) -> "asyncio.Task[Consultation | None]":
-    """Ask about the last turn, which is the question."""
-    return asyncio.create_task(_consult(port, asked.messages[-1].text))
+    """Ask about the last turn, which is the question, and follows what the same person asked before."""
+    before = [each.text for each in asked.messages[:-1] if each.role == "user"]
+    return asyncio.create_task(_consult(port, asked.messages[-1].text, before[-1] if before else ""))
 
 
-async def _consult(port: KnowledgePort, question: str) -> Consultation | None:
-    return await port.consult(question)
+async def _consult(port: KnowledgePort, question: str, before: str) -> Consultation | None:
+    return await port.consult(question, before)
 
 
 async def weigh(said: Consultation | None, decision: Decision, guard: Guard, asked: ChatRequest) -> Ruling:

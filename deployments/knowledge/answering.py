@@ -3,7 +3,6 @@
 What is said here is the graph's alone. A model may word it anew, and must not add to it.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,12 +13,12 @@ from deployments.knowledge.lookup import Found, Reached, State, links_between, l
 from deployments.knowledge.pack import Pack, Thing
 from deployments.knowledge.pairs import Pair
 from deployments.knowledge.relations import Relation
+from guards.records import statements
 
 TOLD = 12  # things of a list that get a sentence of their own; the rest is named
 NAMESAKES = 5  # other things of the same name that are told
 MOST = 200  # things of a list at all
 _QUOTE = 240  # characters of what a feed says on a link
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)|\(Citation:[^)]*\)")
 _BARE = {"cve", "exploited", "nvd", ""}  # their ids are their names
 
 
@@ -190,8 +189,11 @@ def _empty(thing: Thing, relation: Relation, query: Query) -> Answer:
 
 
 def _quoted(text: str, most: int = _QUOTE) -> str:
-    """The first sentences of what a feed says, as plain text; whole sentences where one ends in time."""
-    plain = " ".join(_LINK.sub(r"\1", text).split())
+    """The first sentences of what a feed says, as plain text; whole sentences where one ends in time.
+
+    Only what states something: whoever writes a record may speak to its reader, but not through us.
+    """
+    plain = " ".join(statements(text))
     if len(plain) <= most:
         return _closed(plain)
     cut = plain[:most]

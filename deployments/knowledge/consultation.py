@@ -6,6 +6,7 @@ from typing import Any
 
 from deployments.knowledge.answering import Answer, Outcome
 from deployments.knowledge.asking import How
+from deployments.knowledge.following import followed
 from deployments.knowledge.knowledge import Knowledge
 from deployments.knowledge.pack import Thing
 from deployments.knowledge.plain import neutral
@@ -56,8 +57,9 @@ class Holdings:
     absent: Mapping[str, str] | None = None
 
 
-def consult(knowledge: Knowledge, question: str) -> Consultation:
-    """Ask the graph first; what it has no answer to is searched for."""
+def consult(knowledge: Knowledge, question: str, before: str = "") -> Consultation:
+    """Ask the graph first; what it has no answer to is searched for. before: the question that this one follows."""
+    question = followed(knowledge, question, before)
     asked = knowledge.ask(question)
     answers = knowledge.told(asked)
     if not answers or all(_says_nothing(knowledge, each) for each in answers):
@@ -100,7 +102,7 @@ def _cited(knowledge: Knowledge, answers: list[Answer]) -> tuple[Source, ...]:
 def _source(knowledge: Knowledge, thing: Thing) -> Source:
     licence = knowledge.pack.manifest["sources"].get(thing.source, {}).get("licence", "")
     page = thing.facts.get("page", ())[:1]  # of a guide, whose sections have names such as "Introduction"
-    title = " ".join(": ".join((*page, thing.name)).split())
+    title = " ".join(": ".join(dict.fromkeys((*page, thing.name))).split())
     return Source(thing.id, title or thing.id, thing.url, licence, thing.sha256)
 
 

@@ -52,7 +52,7 @@ def test_an_invented_identifier_is_not_known(running: Running, pack: str) -> Non
 
 
 def test_another_question_is_the_models_with_what_was_found(running: Running, pack: str) -> None:
-    told = running.ask("Tell me a story about a page that neutralizes no input.").json()["preceptor"]
+    told = running.ask("Why is input that is placed in a web page dangerous?").json()["preceptor"]
     assert told["knowledge"]["by"] == "model"
     assert [each["id"] for each in told["sources"]] == ["CWE-79"]
 

@@ -36,8 +36,8 @@ class ScriptedLibrary:
     strange: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
 
-    async def consult(self, question: str) -> Consultation | None:
-        self.asked.append(question)
+    async def consult(self, question: str, before: str) -> Consultation | None:
+        self.asked += [question] if not before else [question, before]
         return self.says
 
     async def unknown(self, text: str) -> list[str]:
@@ -133,6 +133,7 @@ async def test_a_conversation_gets_no_second_look(world, library) -> None:
         {"role": "user", "content": "Which mitigations exist for HARMWORD?"},
     ]
     assert (await world.ask(messages=turns)).status_code == 400
+    assert library.asked == ["Which mitigations exist for HARMWORD?", "Hello"]
 
 
 async def test_a_lesson_names_records_to_read_next_and_a_refusal_none(world, library) -> None:
