@@ -1,4 +1,4 @@
-"""Opens feed files where they lie: plain, gzip, zstandard, zip, tar. Nothing is ever unpacked to disk.
+"""Opens feed files where they lie: plain, gzip, zstandard, zip, tar, a folder. Nothing is ever unpacked to disk.
 
 A member is named FILE, or FILE!PATH inside an archive; the path is only a name, so it cannot lead anywhere. What comes
 out is bounded: an archive that grows beyond the limits ends with an ArchiveError, and what was read before it stands.
@@ -69,7 +69,17 @@ class _Bounded(io.RawIOBase):
 
 def is_archive(name: str) -> bool:
     """Whether a file holds members of its own names."""
-    return name.endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tar.zst"))
+    return name.endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tar.zst")) or is_folder(name)
+
+
+def is_folder(name: str) -> bool:
+    """Whether the members are the files of a folder, as where a package brings a feed in several."""
+    return name.endswith("/")
+
+
+def folder_files(folder: Path) -> list[Path]:
+    """The files of a folder that can be members, by name: Python's own are none."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"})
 
 
 def zip_names(path: Path) -> list[str]:
@@ -107,6 +117,8 @@ def members(path: Path, name: str, limits: Limits, part: tuple[int, int] = (0, 1
     try:
         if name.endswith(".zip"):
             yield from _zip(path, name, limits, part, bounded)
+        elif is_folder(name):
+            yield from _folder(path, name, bounded)
         elif is_archive(name):
             with _decompressed(path, name) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 yield from _tar(archive, name, limits, bounded)
@@ -118,6 +130,12 @@ def members(path: Path, name: str, limits: Limits, part: tuple[int, int] = (0, 1
 
 
 _Bound = Callable[[IO[bytes], str], Member]
+
+
+def _folder(path: Path, name: str, bounded: _Bound) -> Iterator[Member]:
+    for each in folder_files(path):
+        with each.open("rb") as stream:
+            yield bounded(stream, f"{name}!{each.relative_to(path).as_posix()}")
 
 
 def _zip(path: Path, name: str, limits: Limits, part: tuple[int, int], bounded: _Bound) -> Iterator[Member]:
@@ -144,7 +162,7 @@ def read_range(root: Path, member: str, start: int, end: int) -> bytes:
     """Bytes start to end of an uncompressed member under the folder `root`. Raises ArchiveError."""
     name, _, inside = member.partition("!")
     path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
+    if not path.is_relative_to(root.resolve()) or not (path.is_dir() if is_folder(name) else path.is_file()):
         raise ArchiveError(f"{name}: expected a file of this name in {root}")
     for each in members(path, name, Limits()):
         if not inside or each.name == member:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from train.archives import ArchiveError, Limits, Member, is_archive, members
+from train.archives import ArchiveError, Limits, Member, is_archive, is_folder, members
 from train.feeds.cut import Piece
 from train.feeds.read import Feed, Known, Place
 from train.records import Aside, Item, Origin, Quarantined
@@ -52,7 +52,7 @@ class File:
 def convert(file: File, feed: Feed, limits: Limits) -> Iterator[Made]:
     """All elements of the file, in order. Never raises for what is in it."""
     known: Known = {}
-    if feed.learn and is_archive(file.name):
+    if feed.learn and is_archive(file.name) and not is_folder(file.name):
         raise ValueError(f"{file.name}: expected a single file, formats with names of their own come as one")
     if feed.learn:
         known = feed.learn(_pieces(file, feed, limits))

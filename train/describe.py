@@ -157,7 +157,7 @@ def _sources(base: Mapping[str, Any], names: Iterable[str], further: Sequence[Da
             each = register[name]
             found.append(
                 DataSource(name, each.title, each.licence, each.licence_url, next(iter(each.address), ""),
-                           each.attribution, combined(base["sources"][name]["feeds"]))
+                           each.credit(base["sources"][name]["feeds"]), combined(base["sources"][name]["feeds"]))
             )  # fmt: skip
         else:
             raise BadDescription(f"{name}: expected a source of the register and the knowledge base, got neither")

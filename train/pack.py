@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from train.errors import KnowledgeError
 
@@ -33,21 +34,29 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = parser().parse_args(arguments)
-    from deployments.knowledge.encoder import NAME, Encoder
-    from train.packing.building import build
-
     try:
         for with_vectors in (False, True)[: 1 + options.vectors]:
-            started = time.monotonic()
-            encode = Encoder.load().encode if with_vectors else None
-            place = build(options.root, options.out, Progress(), encode, NAME)
-            size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-            told = {"digest": place.name, "vectors": with_vectors, "bytes": size}
-            print(json.dumps({**told, "seconds": round(time.monotonic() - started, 1)}), flush=True)
+            print(json.dumps(make(options.root, options.out, with_vectors=with_vectors)), flush=True)
     except (KnowledgeError, OSError, ValueError) as error:
         print(f"pack: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def make(root: str, out: Path, *, with_vectors: bool) -> dict[str, Any]:
+    """One pack of the base at `root`, below `out`: its digest, bytes and the seconds it took.
+
+    Raises KnowledgeError, OSError, ValueError.
+    """
+    from deployments.knowledge.encoder import NAME, Encoder
+    from train.packing.building import build
+
+    started = time.monotonic()
+    encode = Encoder.load().encode if with_vectors else None
+    place = build(root, out, Progress(), encode, NAME)
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    told = {"digest": place.name, "vectors": with_vectors, "bytes": size}
+    return told | {"seconds": round(time.monotonic() - started, 1)}
 
 
 class Progress:

@@ -73,6 +73,24 @@ def obtain(
         raise DownloadError(f"{name}: {error}") from error
 
 
+def kept(name: str, source: Source, cache: Path) -> list[Path]:
+    """What earlier calls of `obtain` have left whole in the cache, none where a file of it is missing."""
+    folder = cache / name
+    if source.newest == "cve-releases":
+        have = _held(folder)
+        deltas = sorted(path for path in folder.glob("delta-*.zip") if _is_whole(path))
+        return [folder / f"baseline-{have}.zip", *deltas] if have else []
+    single = source.newest.startswith("attack-index ")
+    names = [source.saved_as] if single else addresses(source, datetime.datetime.now(datetime.UTC).year)
+    found = [folder / each for each in names]
+    return found if found and all(map(_is_whole, found)) else []
+
+
+def _is_whole(path: Path) -> bool:
+    known = fetch_state.read(path)
+    return known is not None and path.is_file() and known.sha256 == fetch_state.sha256(path)
+
+
 def addresses(source: Source, year: int) -> dict[str, str]:
     """What to fetch by the name that it gets: every address, and every year's where the source has one a year."""
     if source.newest.startswith("years-since "):
@@ -184,8 +202,7 @@ def _cves(source: Source, folder: Path, get: Fetch) -> list[Path]:
 def _held(folder: Path) -> str | None:
     """The day of the newest baseline that is here as it was fetched."""
     for path in sorted(folder.glob("baseline-????-??-??.zip"), reverse=True):
-        known = fetch_state.read(path)
-        if known and known.sha256 == fetch_state.sha256(path):
+        if _is_whole(path):
             return path.name[9:19]
     return None
 
@@ -250,7 +267,7 @@ def _with_progress(url: str, target: Path, expected: str | None) -> Fetched:
     """Fetch with a bar on a terminal, else with a line now and then."""
     title = f"{target.parent.name}/{target.name}"
     if not sys.stderr.isatty():
-        return fetch(url, target, expected, report=_Lines(title))
+        return fetch(url, target, expected, report=Lines(title))
     from tqdm import tqdm
 
     with tqdm(unit="B", unit_scale=True, desc=title) as bar:
@@ -262,7 +279,7 @@ def _with_progress(url: str, target: Path, expected: str | None) -> Fetched:
         return fetch(url, target, expected, report=report)
 
 
-class _Lines:
+class Lines:
     """Reports of progress as lines of a log."""
 
     def __init__(self, title: str) -> None:

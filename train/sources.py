@@ -9,11 +9,19 @@ import fnmatch
 import hashlib
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from train.errors import SourceError
 
@@ -26,6 +34,28 @@ Address = Annotated[str, Field(pattern=r"^https://[^\s/]+/\S*$")]
 Use = Literal["training", "retrieval", "evaluation", "seeds"]
 FileName = Annotated[str, Field(pattern=r"^\w[\w.{}-]*$")]
 Finder = Annotated[str, Field(pattern=r"^(?:cve-releases|attack-index [a-z-]+|years-since \d{4})?$")]
+
+
+def _known_parser(name: str) -> str:
+    from train.feeds.table import FEEDS
+
+    if name not in FEEDS:
+        raise ValueError(f"expected one of {', '.join(FEEDS)}; got {name!r}")
+    return name
+
+
+Parser = Annotated[str, AfterValidator(_known_parser)]
+
+
+class Package(BaseModel):
+    """An installed package that holds a source's feed, too; the comment at the head of the register says more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+    path: Annotated[str, Field(pattern=r"^\w[\w.*/-]*$")]
+    parser: Parser
+    notice: Text
 
 
 class Source(BaseModel):
@@ -46,12 +76,13 @@ class Source(BaseModel):
     authorised_by: Text
     authorised_on: datetime.date
     rhythm: Text
-    parser: Text
+    parser: Parser
     shard: str = "open"
     optional: bool = False
     files: list[Text] = Field(min_length=1)
     members: list[Text] = []
     passed_over: dict[str, Text] = {}
+    package: Package | None = None
 
     @field_validator("authorised_on")
     @classmethod
@@ -59,15 +90,6 @@ class Source(BaseModel):
         if day > datetime.datetime.now(datetime.UTC).date():
             raise ValueError(f"expected a day that has come, got {day}")
         return day
-
-    @field_validator("parser")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        from train.feeds.table import FEEDS
-
-        if name not in FEEDS:
-            raise ValueError(f"expected one of {', '.join(FEEDS)}; got {name!r}")
-        return name
 
     @model_validator(mode="after")
     def _can_be_fetched(self) -> Self:
@@ -85,6 +107,13 @@ class Source(BaseModel):
         """Whether a file, by its path in the folder of feeds, belongs to this source."""
         passed = any(fnmatch.fnmatchcase(path, pattern) for pattern in self.passed_over)
         return not passed and any(fnmatch.fnmatchcase(path, pattern) for pattern in self.files)
+
+    def credit(self, feeds: Iterable[str]) -> str:
+        """The attribution, and the package's notice where one of these feed files, by its path, is the package's."""
+        held = self.package
+        if held and any(fnmatch.fnmatchcase(feed, held.path) for feed in feeds):
+            return f"{self.attribution} {held.notice}"
+        return self.attribution
 
 
 def load(path: Path = REGISTER) -> dict[str, Source]:
@@ -120,10 +149,11 @@ def digest(path: Path = REGISTER) -> str:
 
 def table(register: dict[str, Source]) -> str:
     """The register as a Markdown table."""
-    head = ("source", "what", "licence", "use", "shard", "renewed", "files in DIR")
+    head = ("source", "what", "licence", "use", "shard", "renewed", "files in DIR", "package")
     rows = [
         (f"`{name}`" + (" (optional)" if each.optional else ""), each.title, f"[{each.licence}]({each.licence_url})",
-         ", ".join(each.allowed_use), each.shard, each.rhythm, ", ".join(f"`{pattern}`" for pattern in each.files))
+         ", ".join(each.allowed_use), each.shard, each.rhythm, ", ".join(f"`{pattern}`" for pattern in each.files),
+         f"`{each.package.name}`" if each.package else "")
         for name, each in register.items()
     ]  # fmt: skip
     lines = [head, tuple("---" for _ in head), *rows]
@@ -131,11 +161,16 @@ def table(register: dict[str, Source]) -> str:
 
 
 def notices(register: dict[str, Source]) -> str:
-    """The attributions that the licences ask for, as a Markdown list; one of several sources stands once."""
+    """The attributions that the licences ask for, as a Markdown list; one of several sources stands once.
+
+    Then the notices of packages, which stand beside them where a feed comes from there.
+    """
     named: dict[str, list[str]] = {}
     for name, each in register.items():
         named.setdefault(each.attribution, []).append(f"`{name}`")
-    return "\n".join(f"- {', '.join(names)}: {notice}" for notice, names in named.items())
+    lines = [f"- {', '.join(names)}: {notice}" for notice, names in named.items()]
+    held = [(name, each.package) for name, each in register.items() if each.package]
+    return "\n".join([*lines, *(f"- `{name}` out of `{each.name}`: {each.notice}" for name, each in held)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

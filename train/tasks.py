@@ -1,6 +1,5 @@
 """Which feed files to convert, and converting them one after the other or side by side on Ray."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from train import sources
 from train.archives import zip_names
 from train.convert import File
 from train.errors import SourceError
+from train.gathering import Feeds, digest, from_folder, from_publisher
 from train.parts import Account, Task, make
 from train.sources import Source
 
@@ -26,40 +26,22 @@ def chosen(only: str | None, *, optional: bool) -> dict[str, Source]:
 
 
 def plan(chosen: dict[str, Source], folder: Path | None, cache: Path, out: str, shard: int) -> list[Task]:
-    """One task per feed file, for a large zip one per `shard` members. Raises SourceError, DownloadError."""
+    """The tasks of all sources, from a folder or else from their publishers. Raises SourceError, DownloadError."""
     tasks: list[Task] = []
     for name, source in chosen.items():
-        for path, called in _files(name, source, folder, cache):
-            digest = _digest(path)
-            shares = max(-(-len(zip_names(path)) // shard), 1) if called.endswith(".zip") else 1
-            files = [File(path.absolute(), called, name, (k, shares), tuple(source.members)) for k in range(shares)]
-            tasks += [Task(file, source.parser, digest, out) for file in files]
+        found = from_folder(name, source, folder) if folder else from_publisher(name, source, cache)
+        tasks += of(name, source, found, out, shard)
     return tasks
 
 
-def _files(name: str, source: Source, folder: Path | None, cache: Path) -> list[tuple[Path, str]]:
-    """The files of a source and what they are called in origins."""
-    if folder is None:
-        from train.releases import obtain
-
-        root, found = cache, obtain(name, source, cache)
-    else:
-        root = folder
-        found = sorted(path for path in _below(root) if source.matches(path.relative_to(root).as_posix()))
-        if not found and not source.optional:
-            raise SourceError(f"{name}: expected files like {', '.join(source.files)} in {root}, found none")
-    return [(path, path.relative_to(root).as_posix()) for path in found]
-
-
-def _below(root: Path) -> Iterator[Path]:
-    """Files under a folder, links that lead out of it left out."""
-    inside = root.resolve()
-    return (path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(inside))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def of(name: str, source: Source, found: Feeds, out: str, shard: int) -> Iterator[Task]:
+    """One task per feed file of a source, for a large zip one per `shard` members."""
+    for path, called in found.files:
+        seen = digest(path, called)
+        shares = max(-(-len(zip_names(path)) // shard), 1) if called.endswith(".zip") else 1
+        members = () if found.package else tuple(source.members)
+        for k in range(shares):
+            yield Task(File(path.absolute(), called, name, (k, shares), members), found.parser, seen, out)
 
 
 def run(tasks: Sequence[Task], workers: int, cpus: float) -> Iterator[Account]:

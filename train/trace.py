@@ -67,7 +67,7 @@ def _told(number: int, origin: Origin, source: Source | None, row: Mapping[str, 
         title, licence = "not in the register of sources", str(row.get("license", "not known"))
     lines = {
         "licence": licence,
-        "attribution": source.attribution if source else "",
+        "attribution": source.credit([origin.member.partition("!")[0]]) if source else "",
         "member": origin.member,
         "bytes": f"{origin.start} to {origin.end} ({origin.end - origin.start})",
         "sha256": origin.sha256,

@@ -108,10 +108,11 @@ def start(home: Path, *, seconds: float = 400, module: str = "app.run", **env: s
     embedded.prepare(MODELS, print)  # once for all starts of a test run
     if not (home / "models").exists():
         (home / "models").symlink_to(MODELS)
+    place = {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(free_port()), "PRECEPTOR_REFRESH": "0"}
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=ROOT,
-        env=os.environ | {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(free_port())} | env,
+        env=os.environ | place | env,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app import deploy, refresh
+from app.cluster import Cluster
+from app.settings import Settings
 from tests.serve.conftest import ROOT, Running
 from tests.unit.train.tiny_model import write_model, write_rows
 
@@ -76,3 +79,19 @@ def test_feeds_are_ingested_beside_the_graph(running: Running, tmp_path: Path) -
     assert code == 0, said[-3000:]
     assert "exploited 1404" in said
     assert (tmp_path / "kb" / "manifest.json").is_file()
+
+
+def test_a_first_pack_is_made_beside_the_graph(running: Running, tmp_path: Path) -> None:
+    """As the launcher has it made, with what the packages hold."""
+    head = Cluster(running.process, "", running.dashboard, Path(running.env["RAY_AUTH_TOKEN_PATH"]), tmp_path / "log")  # type: ignore[arg-type]
+    places = ("--root", str(tmp_path / "refreshed"), "--cache", str(tmp_path / "feeds"))
+    job = refresh.submit(Settings(home=tmp_path), head, "--offline", "--no-vectors", *places)
+    until = time.monotonic() + 180
+    told = {"status": "PENDING"}
+    while told["status"] in {"PENDING", "RUNNING"} and time.monotonic() < until:
+        time.sleep(0.5)
+        told = json.loads(deploy.call(head, "GET", f"{refresh.JOBS}{job}", None, 10))
+    assert told["status"] == "SUCCEEDED", told
+    (manifest,) = tmp_path.glob("packs/*/manifest.json")
+    assert set(json.loads(manifest.read_bytes())["sources"]) == {"cwe", "attack-enterprise"}
+    assert not refresh.wanted(tmp_path / "packs")

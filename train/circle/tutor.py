@@ -56,7 +56,7 @@ class Tutor:
 @contextmanager
 def running(home: Path, port: int) -> Iterator[Tutor]:
     """Start a tutor with a home of its own, wait until it is ready, and stop it in the end. Raises StepFailed."""
-    env = os.environ | {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(port)}
+    env = os.environ | {"PRECEPTOR_HOME": str(home), "PRECEPTOR_PORT": str(port), "PRECEPTOR_REFRESH": "0"}
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_DASHBOARD_ADDRESS", "PRECEPTOR_LOG_URL"):
         env.pop(name, None)
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Cuts the elements of one array out of a JSON member by counting brackets, so that a bad element spoils no other."""
+"""Cuts the elements of arrays out of a JSON member by counting brackets, so that a bad element spoils no other."""
 
 import re
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ _LONGEST_KEY = 256
 
 
 class _Scanner:
-    """Where we are in the text: depth of brackets, in a string or not, in the wanted array or not."""
+    """Where we are in the text: depth of brackets, in a string or not, in a wanted array or not."""
 
-    def __init__(self, key: str | None, most: int) -> None:
-        self.inner = 1 if key is None else 2  # the depth of the wanted array's elements
-        self.key = None if key is None else key.encode()
+    def __init__(self, keys: tuple[str, ...], most: int) -> None:
+        self.inner = 2 if keys else 1  # the depth of a wanted array's elements
+        self.keys = {key.encode() for key in keys}
         self.most = most
         self.depth, self.in_string, self.escaped, self.wanted, self.found = 0, False, False, False, False
         self.last = b""  # the last string outside the array: the key of what comes next
@@ -76,7 +76,7 @@ class _Scanner:
     def _bracket(self, sign: int) -> None:
         if sign in b"{[":
             self.depth += 1
-            opens = sign == 0x5B and self.depth == self.inner and (self.key is None or self.last == self.key)
+            opens = sign == 0x5B and self.depth == self.inner and (not self.keys or self.last in self.keys)
             self.wanted = self.wanted or opens
             self.found = self.found or opens
         elif sign in b"}]":
@@ -108,15 +108,16 @@ class _Scanner:
         return found.end()
 
 
-def items(key: str | None) -> Cutter:
-    """A cutter of the array under `key` of the outer object; of the outer array where key is None."""
+def items(*keys: str) -> Cutter:
+    """A cutter of the arrays under `keys` of the outer object, of which it must have one; else of the outer array."""
 
     def cut(stream: BinaryIO, most: int) -> Iterator[Piece]:
-        scanner = _Scanner(key, most)
+        scanner = _Scanner(keys, most)
         while chunk := stream.read(CHUNK):
             yield from scanner.feed(chunk)
         if not scanner.found:
-            yield Piece(0, scanner.base, reason=f"expected an array {'' if key is None else key!r}, found none")
+            named = " or ".join(map(repr, keys))
+            yield Piece(0, scanner.base, reason=f"expected an array {named}, found none")
         elif scanner.wanted or scanner.depth:
             yield Piece(scanner.start, scanner.base, reason="expected closing brackets, the file ends before them")
 

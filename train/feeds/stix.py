@@ -4,13 +4,14 @@ STIX objects name each other by ids of their own; a first reading learns the pub
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from train.feeds.cut import Piece
 from train.feeds.fields import Element, Facts, elements, facts, inner, plain, prose, string, strings
 from train.feeds.read import Known, Place, from_json
 from train.records import Aside, BadRecord, Item, Predicate, Record, Relation, Status
 
+Load = Callable[[bytes], Element]
 _PUBLISHERS = {"mitre-attack", "mitre-ics-attack", "mitre-mobile-attack", "capec"}
 _KINDS = {
     "attack-pattern": "technique", "course-of-action": "mitigation", "intrusion-set": "group",
@@ -38,13 +39,16 @@ def _published(thing: Element) -> tuple[str, str]:
     return string(thing, "id"), ""
 
 
-def learn(pieces: Iterator[Piece]) -> Known:
-    """Publisher's ids by STIX id, and of tactics by short name. What cannot be read is left to the second reading."""
+def learn(pieces: Iterator[Piece], load: Load = from_json) -> Known:
+    """Publisher's ids by STIX id, and of tactics by short name. What cannot be read is left to the second reading.
+
+    load: an element's bytes to the STIX object.
+    """
     ids: dict[str, str] = {}
     tactics: dict[str, str] = {}
     for piece in pieces:
         try:
-            thing = from_json(piece.data)
+            thing = load(piece.data)
             if thing.get("type") in _KINDS:
                 ids[string(thing, "id")] = _published(thing)[0]
             if thing.get("type") == "x-mitre-tactic":
@@ -68,9 +72,9 @@ def _known(place: Place, reference: str, name: str) -> str:
     return str(found)
 
 
-def read(data: bytes, place: Place) -> Iterator[Item]:
+def read(data: bytes, place: Place, load: Load = from_json) -> Iterator[Item]:
     """One STIX object: a thing with the relations it states itself, or a relationship."""
-    thing = from_json(data)
+    thing = load(data)
     kind = string(thing, "type")
     if kind == "relationship":
         yield _relationship(thing, place)

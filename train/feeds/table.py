@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from train.feeds import atlas, cut, cut_xml, cve, cwe, d3fend, guides, papers, rules, stix
+from train.feeds import atlas, cut, cut_xml, cve, cwe, d3fend, guides, papers, rules, stix, stix_lookup
 from train.feeds.cut_json import items
 from train.feeds.read import Feed
 
@@ -16,6 +16,7 @@ FEEDS: Mapping[str, Feed] = MappingProxyType(
         "csaf": Feed(cut.whole, cve.read_csaf),
         "cwe": Feed(cut_xml.elements(*cwe.NAMES), cwe.read),
         "stix": Feed(items("objects"), stix.read, stix.learn),
+        "stix-lookup": Feed(items(*stix_lookup.ARRAYS), stix_lookup.read, stix_lookup.learn),
         "atlas": Feed(atlas.cut, atlas.read),
         "d3fend": Feed(cut.statements, d3fend.read, d3fend.learn),
         "markdown": Feed(cut.sections, guides.read),

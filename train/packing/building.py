@@ -117,6 +117,6 @@ def _manifest(
 def _source(source: Source, told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": source.title, "licence": source.licence, "licence_url": source.licence_url,
-        "attribution": source.attribution, "citation": source.citation, "feeds": told["feeds"],
+        "attribution": source.credit(told["feeds"]), "citation": source.citation, "feeds": told["feeds"],
         "latest": told["latest"], "kinds": told["kinds"],
     }  # fmt: skip

@@ -294,7 +294,7 @@ def test_progress_is_a_line_now_and_then_where_nobody_looks(
 ) -> None:
     moments = iter((0.0, 1.0, 16.0, 16.0, 17.0, 40.0, 40.0))
     monkeypatch.setattr(releases.time, "monotonic", lambda: next(moments))
-    lines = releases._Lines("cve/download.zip")
+    lines = releases.Lines("cve/download.zip")
     for done in (1_000_000, 2_000_000, 3_000_000, 4_000_000):
         lines(done, 10_000_000 if done < 4_000_000 else 0)
     assert capsys.readouterr().err == "cve/download.zip: 2.0 of 10.0 MB\ncve/download.zip: 4.0 MB\n"
