@@ -37,7 +37,7 @@ class KnowledgePort(Protocol):
     """The knowledge base. It may be away: then nothing is said, and answers are the model's alone."""
 
     async def consult(self, question: str, before: str) -> Consultation | None:
-        """What the newest pack says to a question that follows another, or none, ""; None without a pack, or too late."""
+        """What the newest pack says to a question that follows `before`, or none; None without a pack, or too late."""
         ...
 
     async def unknown(self, text: str) -> list[str]:

@@ -21,9 +21,10 @@ from app.api import create_app
 from app.reviewing.desk import Desk
 from app.web.build import WEB
 from audit.query import Asker
+from tests.browser.grounded import by, ground, source
 from tests.browser.site import Site, patient, served
 from tests.browser.visitor import ANSWER_MS, Visitor
-from tests.unit.app.conftest import World
+from tests.unit.app.conftest import ScriptedModel, World
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 POLICY = (
@@ -62,6 +63,7 @@ class Guest(Visitor):
     tutor: str = ""
     school: School = field(default_factory=School)
     log_key: str = ""
+    model: ScriptedModel = field(default_factory=ScriptedModel)
 
     @property
     def chat(self) -> Locator:
@@ -120,6 +122,7 @@ async def guest(tmp_path: Path, chromium: Browser) -> AsyncIterator[Guest]:
     async with served(world) as tutor, course(tutor, school, listener):
         context = await chromium.new_context(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
         visitor = Guest(host, context, await context.new_page(), "plugin", tutor=tutor.url, school=school)
+        visitor.model = world.model
         visitor.log_key = (world.root / "log.vkey").read_text()
         visitor.listen()
         yield visitor
@@ -194,3 +197,26 @@ async def test_the_course_page_says_which_key_checks(guest: Guest) -> None:
     line = await guest.sees(".receipt[data-outcome=holds]")
     await line.get_by_role("button", name="See the proof").click()
     await guest.chat.get_by_text("given by the page around this chat").wait_for()
+
+
+async def test_sources_stand_in_the_plugin_too(guest: Guest) -> None:
+    listed = [
+        source(f"M10{number}", f"Mitigation {number}", f"https://example.org/{number}") for number in range(20, 27)
+    ]
+    await ground(guest.context, listed, by("graph", "known"))
+    guest.model.text = "These make it harder. [M1020, M1026]"
+    await guest.open("/host.html")
+    await (await guest.sees(".terms .primary")).click()
+    await guest.sees(".welcome")
+    await guest.ask("What mitigates it?")
+    await guest.sees(".receipt[data-outcome=holds]")
+    entries = guest.chat.locator(".cited li:visible")
+    assert await entries.count() == 5
+    assert "No language model wrote this" in await (await guest.sees(".origin")).inner_text()
+    address = guest.page.url
+    await guest.chat.get_by_role("link", name="M1026").click()
+    await entries.nth(6).wait_for()
+    there = "document.querySelector('preceptor-chat').shadowRoot.activeElement.innerText"
+    assert "Mitigation 26" in await guest.page.evaluate(there)
+    assert guest.page.url == address, "the way is walked by script, for a shadow tree has no addresses"
+    await guest.look("sources")

@@ -23,13 +23,37 @@ export interface Lesson {
   pass_url: string | null;
 }
 
+/** A record that an answer rests on, or that a lesson bids to read next; all texts, "" for what is not known. */
+export interface SourceRecord {
+  id: string;
+  title: string;
+  url: string;
+  licence: string;
+  /** SHA-256 of the bytes that it was read from, in hex. */
+  digest: string;
+}
+
+/** What the knowledge base had to do with an answer. */
+export interface Knowledge {
+  pack: string;
+  by: "graph" | "model" | "none";
+  /** Null unless by graph. */
+  outcome: "known" | "empty" | "withdrawn" | "unknown" | null;
+  /** Identifiers that the answer names and the pack does not hold. */
+  unknown: string[];
+  /** How many records the guard kept out of the prompt. */
+  dropped: number;
+}
+
 /** The decision and its receipt: rides on every answer and every refusal of the guard. */
 export interface Preceptor {
   request_id: string;
   action: "ALLOW" | "TEACH" | "REFUSE" | "REDACT";
   receipt: string | null;
   lesson: Lesson | null;
-  sources: string[];
+  sources: SourceRecord[];
+  /** Null or absent where nothing was looked up. */
+  knowledge?: Knowledge | null;
   model: { name: string; digest: string };
   policy: { version: string; digest: string };
   refusal?: { clause: string; offer: string };

@@ -14,6 +14,7 @@ const PAGES: readonly Page[] = [
   { path: "/agreement", name: "agreement", roles: ["reviewer", "auditor", "admin"] },
   { path: "/audit", name: "audit", roles: ["auditor", "admin"] },
   { path: "/verify", name: "verify", roles: null },
+  { path: "/knowledge", name: "knowledge", roles: null },
 ];
 
 export function pagesOf(role: string): Page[] {

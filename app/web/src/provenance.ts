@@ -10,9 +10,10 @@ export function timeOf(preceptor: Preceptor): string {
   return us === null ? "" : inUtc(new Date(us / 1000));
 }
 
-/** The line below a copy; `address` is where its record is found again. */
-export function footer(subject: string, { request_id, time }: Source, address: string): string {
-  return texts.footer(subject, time, request_id, address);
+/** The line below a copy: who wrote it, or that it is quoted; `address` is where its record is found again. */
+export function footer(subject: string, { request_id, time }: Source, address: string, isQuoted: boolean): string {
+  const line = isQuoted ? texts.footerQuoted : texts.footer;
+  return line(subject, time, request_id, address);
 }
 
 /** A response as `python -m audit.verify --receipt` reads it: the text that was shown, with decision and receipt. */

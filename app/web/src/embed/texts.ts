@@ -2,5 +2,6 @@
 import { embed } from "../texts/embed";
 import { learner } from "../texts/learner";
 import { search } from "../texts/search";
+import { sources } from "../texts/sources";
 
-export const texts = { ...learner, search, embed } as const;
+export const texts = { ...learner, search, embed, sources } as const;

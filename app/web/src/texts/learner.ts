@@ -71,6 +71,7 @@ export const learner = {
     complete: "The tutor has finished.",
     latest: "Jump to the latest",
     note: "Answers come from a language model and may be wrong. Check them before you act.",
+    noteLookedUp: "Answers are a language model’s unless they say otherwise. Check them before you act.",
     copy: "Copy",
     copied: "Copied",
     retry: "Try again",
@@ -82,6 +83,10 @@ export const learner = {
   /** It begins with "— Preceptor," and holds the record's id in every language: so it is known as no part of the text. */
   footer: (subject: string, time: string, id: string, address: string) =>
     `— Preceptor, a language model’s answer to ${subject}, ${time}, record ${id}, verify at ${address}`,
+  /** The same below what no model wrote. */
+  footerQuoted: (subject: string, time: string, id: string, address: string) =>
+    `— Preceptor, looked up in the knowledge base for ${subject} and quoted from it, not written by a language model, ` +
+    `${time}, record ${id}, verify at ${address}`,
   line: {
     allowed: "Checked and recorded",
     redacted: "Recorded, private data removed",
@@ -94,7 +99,6 @@ export const learner = {
   },
   lesson: {
     label: "A short lesson first",
-    sources: "Sources",
     questions: "Ask yourself",
     ungraded: "Not graded. You may write, or only think; what you write is kept with the pass.",
     answer: (number: number) => `Your thoughts on question ${number}`,
@@ -164,7 +168,7 @@ export const learner = {
     save: "Save the receipt",
     saveHint: "Check it anywhere with",
     command: (file: string) => `python -m audit.verify --receipt ${file} --key log.vkey`,
-    facts: { record: "Record", log: "Log", place: "Place", time: "Time", policy: "Policy", model: "Model" },
+    facts: { record: "Record", log: "Log", place: "Place", time: "Time", policy: "Policy", model: "Model", pack: "Knowledge" },
     place: (index: string, size: string) => `${index} of ${size}`,
   },
   faults: {

@@ -5,6 +5,7 @@ export const pages = {
   agreement: "Agreement",
   audit: "Audit",
   verify: "Find a record",
+  knowledge: "Knowledge",
   missing: "There is no such page.",
   home: "Back to the tutor",
 } as const;

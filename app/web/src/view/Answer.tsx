@@ -2,11 +2,16 @@
 import { CircleAlert, Pencil, RotateCcw } from "lucide-react";
 import type { ClipboardEvent } from "react";
 import type { Turn } from "../conversations";
+import { isQuoted } from "../knowledge/sources";
 import { copy as copyOf } from "../proof/copied";
 import { footer } from "../provenance";
 import { chosenIn } from "../selection";
+import "../styles/knowledge.css";
 import { texts } from "../texts";
 import { useComposer } from "./ComposerContext";
+import { CitedContext, useCited } from "./knowledge/cited";
+import { Origin } from "./knowledge/Origin";
+import { Sources } from "./knowledge/Sources";
 import { LessonCard } from "./LessonCard";
 import { Markdown } from "./Markdown";
 import { useSearchAddress } from "./PlaceContext";
@@ -16,18 +21,23 @@ import { useTutorOf } from "./TutorContext";
 import { Watermark } from "./Watermark";
 
 export function Answer({ turn }: { turn: Turn }) {
-  const { preceptor } = turn;
+  const preceptor = turn.preceptor?.action === "TEACH" ? null : turn.preceptor; // a lesson's stands in its card
+  const cited = useCited(preceptor);
   return (
     <div className="reply" aria-busy={turn.state === "running"}>
       <h2 className="hidden">{texts.chat.tutor}</h2>
       {turn.lesson && <LessonCard turn={turn} step={turn.lesson} />}
-      {turn.text !== "" && turn.state !== "refused" && <Words turn={turn} />}
+      <CitedContext value={cited.marked}>
+        {turn.text !== "" && turn.state !== "refused" && <Words turn={turn} />}
+      </CitedContext>
       {turn.state === "running" && <p className="pulse">{turn.text ? texts.chat.writing : texts.chat.thinking}</p>}
       {turn.state === "refused" && <RefusalCard turn={turn} />}
       {turn.state === "done" && turn.finish === "content_filter" && <p className="notice">{texts.chat.filtered}</p>}
       {turn.state === "stopped" && <Ended turn={turn} words={texts.chat.stopped} />}
       {turn.state === "fault" && <Ended turn={turn} words={turn.fault ?? texts.faults.broken} />}
-      {preceptor && preceptor.action !== "TEACH" && <ReceiptLine preceptor={preceptor} shown={turn.text} />}
+      {preceptor && <Origin preceptor={preceptor} />}
+      <Sources {...cited} title={texts.sources.title} />
+      {preceptor && <ReceiptLine preceptor={preceptor} shown={turn.text} />}
     </div>
   );
 }
@@ -40,7 +50,8 @@ function Words({ turn }: { turn: Turn }) {
   function copy(event: ClipboardEvent<HTMLElement>) {
     const chosen = chosenIn(event.currentTarget);
     if (!chosen || !turn.source) return;
-    event.clipboardData.setData("text/plain", copyOf(chosen, footer(session.subject, turn.source, address)));
+    const line = footer(session.subject, turn.source, address, isQuoted(turn.preceptor));
+    event.clipboardData.setData("text/plain", copyOf(chosen, line));
     event.preventDefault();
   }
 

@@ -2,6 +2,7 @@
 import { Check, Copy, FileBadge } from "lucide-react";
 import { useState } from "react";
 import type { Preceptor } from "../api";
+import { isQuoted } from "../knowledge/sources";
 import { copy } from "../proof/copied";
 import { footer, timeOf } from "../provenance";
 import { texts } from "../texts";
@@ -19,7 +20,7 @@ export function CopyButtons({ preceptor, shown }: { preceptor: Preceptor; shown:
   const { session } = useTutorOf();
   const address = useSearchAddress();
   const source = { request_id: preceptor.request_id, time: timeOf(preceptor) };
-  const line = footer(session.subject, source, address);
+  const line = footer(session.subject, source, address, isQuoted(preceptor));
   return (
     <span className="copies">
       <CopyButton what="text" content={copy(shown, line)} />

@@ -1,12 +1,13 @@
 /** What every page behind the sign-in has around it: name, pages and person at the side; on a phone they are a drawer. */
 import { LogOut, Menu } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, use, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { pagesOf } from "../pages";
 import "../styles/dialog.css";
 import "../styles/frame.css";
 import { texts } from "../texts";
+import { HeldContext } from "./knowledge/HeldContext";
 import { Mark } from "./Mark";
 import { useSession } from "./SessionContext";
 
@@ -67,7 +68,8 @@ function Side({ close, children }: { close: () => void; children: ReactNode }) {
 
 function PageLinks({ chosen }: { chosen: () => void }) {
   const [here] = useLocation();
-  const pages = pagesOf(useSession().session.role);
+  const { held } = use(HeldContext);
+  const pages = pagesOf(useSession().session.role).filter(({ name }) => name !== "knowledge" || held);
   return (
     <nav className="pages" aria-label={texts.nav.pages}>
       {pages.map(({ path, name }) => (

@@ -1,9 +1,11 @@
 /** The lesson that comes before a hands-on answer. Ungraded: passing is one press, and says what it records. */
 import { BookOpen, CircleCheck } from "lucide-react";
-import { useId, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import type { LessonStep, Turn } from "../conversations";
 import { inWords } from "../faults";
 import { texts } from "../texts";
+import { useCited } from "./knowledge/cited";
+import { Sources } from "./knowledge/Sources";
 import { Markdown } from "./Markdown";
 import { ReceiptLine } from "./ReceiptLine";
 import { useTutorOf } from "./TutorContext";
@@ -11,7 +13,8 @@ import { useTutorOf } from "./TutorContext";
 const words = texts.lesson;
 
 export function LessonCard({ turn, step }: { turn: Turn; step: LessonStep }) {
-  if (!step.passed) return <Open turn={turn} step={step} />;
+  const next = <Sources {...useCited(step.preceptor)} title={texts.sources.next} />;
+  if (!step.passed) return <Open turn={turn} step={step} next={next} />;
   const until = new Date(step.passed.until * 1000).toLocaleDateString(undefined, { dateStyle: "long" });
   return (
     <details className="passed">
@@ -22,12 +25,20 @@ export function LessonCard({ turn, step }: { turn: Turn; step: LessonStep }) {
         </span>
       </summary>
       <Markdown text={step.lesson.text} />
+      {next}
       <ReceiptLine preceptor={step.preceptor} shown={step.text} />
     </details>
   );
 }
 
-function Open({ turn, step: { lesson, preceptor, text } }: { turn: Turn; step: LessonStep }) {
+interface Props {
+  turn: Turn;
+  step: LessonStep;
+  /** What to read next. */
+  next: ReactNode;
+}
+
+function Open({ turn, step: { lesson, preceptor, text }, next }: Props) {
   return (
     <article className="lesson">
       <p className="label">
@@ -36,16 +47,7 @@ function Open({ turn, step: { lesson, preceptor, text } }: { turn: Turn; step: L
       </p>
       <h3>{lesson.title}</h3>
       <Markdown text={lesson.text} />
-      {preceptor.sources.length > 0 && (
-        <>
-          <h4>{words.sources}</h4>
-          <ul className="sources">
-            {preceptor.sources.map((source) => (
-              <li key={source}>{source}</li>
-            ))}
-          </ul>
-        </>
-      )}
+      {next}
       {lesson.pass_url && <SelfCheck turn={turn} questions={lesson.questions} />}
       <ReceiptLine preceptor={preceptor} shown={text} />
     </article>

@@ -6,19 +6,23 @@ import json from "highlight.js/lib/languages/json";
 import python from "highlight.js/lib/languages/python";
 import sql from "highlight.js/lib/languages/sql";
 import xml from "highlight.js/lib/languages/xml";
-import { Component, memo, type ReactNode } from "react";
+import { Component, memo, type ReactNode, use } from "react";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeHighlight from "rehype-highlight";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 import { type Block, blocksOf } from "../blocks";
+import { type Marks, type Piece, pieces, withMarks } from "../knowledge/marks";
 import { unhidden } from "../unhidden";
+import { Citation, CitedContext } from "./knowledge/cited";
 
 const LANGUAGES = { bash, c, http, json, python, sql, xml };
 
 const components: Components = {
-  a: ({ href, children }) =>
-    href ? (
+  a: ({ href, className, children }) =>
+    className === "cite" ? (
+      <Citation id={String(children)} />
+    ) : href ? (
       <a href={href} target="_blank" rel="noopener noreferrer nofollow">
         {children}
       </a>
@@ -58,11 +62,12 @@ export const Markdown = memo(function Markdown({ text }: { text: string }) {
 
 /** Drawn again only when it has changed: of a growing answer, that is the last one. */
 const Part = memo(function Part({ text, kind }: Block) {
-  if (kind === "plain") return <Plain text={text} />;
+  const marks = use(CitedContext)?.marks ?? null;
+  if (kind === "plain") return <Plain text={text} marks={marks} />;
   if (kind === "code") return <Code>{<code>{text}</code>}</Code>;
   return (
     <Undrawn text={text}>
-      <ReactMarkdown {...(FENCE.test(text) ? WITH_CODE : PROSE)}>{text}</ReactMarkdown>
+      <ReactMarkdown {...optionsFor(text, marks)}>{text}</ReactMarkdown>
     </Undrawn>
   );
 });
@@ -75,12 +80,22 @@ function Code({ children }: { children: ReactNode }) {
   );
 }
 
-function Plain({ text }: { text: string }) {
+function optionsFor(text: string, marks: Marks | null): Options {
+  const options = FENCE.test(text) ? WITH_CODE : PROSE;
+  return marks ? { ...options, rehypePlugins: [...(options.rehypePlugins ?? []), [withMarks, marks]] } : options;
+}
+
+function Plain({ text, marks = null }: { text: string; marks?: Marks | null }) {
   return (
     <div className="plain" dir="auto">
-      {text}
+      {marks ? pieces(text, marks).map((piece, at) => <Marked key={at} piece={piece} />) : text}
     </div>
   );
+}
+
+function Marked({ piece }: { piece: Piece }) {
+  if (typeof piece === "string") return piece;
+  return "id" in piece ? <Citation id={piece.id} /> : <mark>{piece.flag}</mark>;
 }
 
 /** A text that the parser cannot take is shown as it is. */

@@ -7,6 +7,7 @@ import { type Page, pagesOf } from "../pages";
 import { texts } from "../texts";
 import { useTutor } from "../useTutor";
 import { Frame } from "./Frame";
+import { HeldContext, useHeld } from "./knowledge/HeldContext";
 import { useSession } from "./SessionContext";
 import { TutorContext } from "./TutorContext";
 
@@ -16,31 +17,35 @@ const VIEWS: Record<Page["name"], ComponentType> = {
   agreement: lazy(() => import("./review/Agreement")),
   audit: lazy(() => import("./audit/Audit")),
   verify: lazy(() => import("./search/Search")),
+  knowledge: lazy(() => import("./knowledge/Knowledge")),
 };
 
 export default function Pages() {
   const { session, turnedAway } = useSession();
   const shelf = useMemo(() => new Shelf(session), [session]);
   const tutor = useTutor({ session, api, shelf, turnedAway });
+  const held = useHeld(api.send);
   return (
-    <TutorContext value={tutor}>
-      <Suspense
-        fallback={
-          <p className="wait" role="status">
-            {texts.loading}
-          </p>
-        }
-      >
-        <Switch>
-          {pagesOf(session.role).map(({ path, name }) => (
-            <Route key={path} path={path} component={VIEWS[name]} />
-          ))}
-          <Route>
-            <Missing />
-          </Route>
-        </Switch>
-      </Suspense>
-    </TutorContext>
+    <HeldContext value={held}>
+      <TutorContext value={tutor}>
+        <Suspense
+          fallback={
+            <p className="wait" role="status">
+              {texts.loading}
+            </p>
+          }
+        >
+          <Switch>
+            {pagesOf(session.role).map(({ path, name }) => (
+              <Route key={path} path={path} component={VIEWS[name]} />
+            ))}
+            <Route>
+              <Missing />
+            </Route>
+          </Switch>
+        </Suspense>
+      </TutorContext>
+    </HeldContext>
   );
 }
 

@@ -3,11 +3,13 @@ import { AuiIf, ComposerPrimitive, ThreadPrimitive, useAui, useAuiState } from "
 import { ArrowDown, ArrowUp, Square } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useRef } from "react";
 import type { Turn } from "../conversations";
+import { isQuoted } from "../knowledge/sources";
 import { mayMark } from "../review/finding";
 import { texts } from "../texts";
 import { unhidden } from "../unhidden";
 import { Answer } from "./Answer";
 import { ComposerContext } from "./ComposerContext";
+import { HeldHint } from "./knowledge/HeldHint";
 import { useTutorOf } from "./TutorContext";
 import { Welcome } from "./Welcome";
 
@@ -21,7 +23,11 @@ export function Thread() {
     <ThreadPrimitive.Root className="thread">
       <ThreadPrimitive.Viewport className="viewport" tabIndex={0} role="region" aria-label={texts.chat.thread}>
         <div className="column">
-          {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : <Welcome heading="h1" />}
+          {current.turns[0] ? <h1 className="hidden">{current.turns[0].question}</h1> : (
+            <Welcome heading="h1">
+              <HeldHint />
+            </Welcome>
+          )}
           <ComposerContext value={write}>
             <ThreadPrimitive.Messages components={{ UserMessage: Question, AssistantMessage: AnswerMessage }} />
           </ComposerContext>
@@ -73,6 +79,8 @@ function AnswerMessage() {
 
 function Composer() {
   useDraft();
+  const { turns } = useTutorOf().current;
+  const isLookedUp = turns.some(({ preceptor }) => isQuoted(preceptor));
   return (
     <ComposerPrimitive.Root className="composer">
       <ComposerPrimitive.Input
@@ -96,7 +104,7 @@ function Composer() {
           <Square aria-hidden fill="currentColor" />
         </ComposerPrimitive.Cancel>
       </AuiIf>
-      <p className="hint">{texts.chat.note}</p>
+      <p className="hint">{isLookedUp ? texts.chat.noteLookedUp : texts.chat.note}</p>
     </ComposerPrimitive.Root>
   );
 }

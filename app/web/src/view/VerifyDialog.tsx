@@ -2,6 +2,7 @@
 import { Check, Download, Minus, X } from "lucide-react";
 import { useId, useState } from "react";
 import type { Preceptor } from "../api";
+import { knowledgeOf } from "../knowledge/sources";
 import type { Outcome, Step, Verdict } from "../proof/verify";
 import { fileName, saveReceipt, timeOf } from "../provenance";
 import "../styles/proof.css";
@@ -106,6 +107,7 @@ function Text({ text, shown, change }: { text: string; shown: string; change: (t
 
 function Facts({ preceptor, verdict: { receipt } }: { preceptor: Preceptor; verdict: Verdict }) {
   const { facts } = words;
+  const pack = knowledgeOf(preceptor)?.pack;
   return (
     <dl className="facts">
       <dt>{facts.record}</dt>
@@ -132,6 +134,14 @@ function Facts({ preceptor, verdict: { receipt } }: { preceptor: Preceptor; verd
       <dd>
         {preceptor.model.name} · <code>{preceptor.model.digest.slice(0, 16)}</code>
       </dd>
+      {pack && (
+        <>
+          <dt>{facts.pack}</dt>
+          <dd>
+            <code>{pack.slice(0, 16)}</code>
+          </dd>
+        </>
+      )}
     </dl>
   );
 }

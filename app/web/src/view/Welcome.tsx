@@ -1,8 +1,15 @@
 /** What stands where nothing was asked yet. */
+import type { ReactNode } from "react";
 import { texts } from "../texts";
 import { useTutorOf } from "./TutorContext";
 
-export function Welcome({ heading: Heading }: { heading: "h1" | "h2" }) {
+interface Props {
+  heading: "h1" | "h2";
+  /** What is said below the questions. */
+  children?: ReactNode;
+}
+
+export function Welcome({ heading: Heading, children }: Props) {
   const tutor = useTutorOf();
   return (
     <section className="welcome">
@@ -17,6 +24,7 @@ export function Welcome({ heading: Heading }: { heading: "h1" | "h2" }) {
           </li>
         ))}
       </ul>
+      {children}
     </section>
   );
 }
