@@ -11,11 +11,12 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from deployments.generation import Piece, Sampling
-from deployments.knowledge.consultation import Passage
+from deployments.knowledge.consultation import Passage, Source
 from deployments.knowledge.identifiers import find
 from deployments.knowledge.words import ASKING, stem, words
 from deployments.ports import ModelPort
 
+FURTHER = "To read next:"
 OPENING = "From the knowledge base,"
 QUOTED = 300  # characters of a record at the beginning of an answer
 FLAG = " [not in the knowledge base]"
@@ -38,6 +39,7 @@ class Cited:
         self._model, self._unknown, self._flagged = model, unknown, flagged
         self._records = [(each.source.id, frozenset(_telling(f"{each.source.title} {each.text}"))) for each in passages]
         self._opening, self._fences = _quotation(passages[0]) if passages else "", 0
+        self._ending = _further([each.source for each in passages[1:]])
 
     async def problem(self) -> str | None:
         """See ModelPort."""
@@ -58,7 +60,7 @@ class Cited:
                 elif piece.finish_reason is not None:
                     held = ready + await self._marked(held)
         if last is not None:
-            yield replace(last, text=held)
+            yield replace(last, text=held.rstrip() + self._ending if self._ending else held)
 
     async def _marked(self, sentence: str) -> str:
         self._fences += sentence.count(_CODE)
@@ -92,6 +94,12 @@ def _quotation(passage: Passage) -> str:
     text = passage.text[:QUOTED]
     whole = text[: max(text.rfind(mark) for mark in (". ", "! ", "? ")) + 1] if len(passage.text) > QUOTED else text
     return f"{OPENING} {passage.source.title}: {(whole or text).strip()} [{passage.source.id}]\n\n"
+
+
+def _further(sources: Sequence[Source]) -> str:
+    """The records that were found beside the one that is quoted."""
+    named = "; ".join(f"{each.title} [{each.id}]" for each in sources)
+    return f"\n\n{FURTHER} {named}." if named else ""
 
 
 def _telling(text: str) -> list[str]:

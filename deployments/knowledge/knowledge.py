@@ -61,9 +61,11 @@ class Knowledge:
         return self.told(self.ask(question))
 
     def about(self, question: str, top: int) -> list[Thing]:
-        """The records that a question is about, best first: near by meaning, or where that is not known by words."""
-        found = self.search(question, top)
-        return [thing for thing, hit in found if self._is_about(question, thing, hit)]
+        """The records that a question is about: what it names, then what is near by meaning, or where that is not known
+        by words."""
+        named = [self.pack.thing(row) for row in self._asker.mentioned(question)[:1]]
+        found = [thing for thing, hit in self.search(question, top) if self._is_about(question, thing, hit)]
+        return [*named, *(each for each in found if each not in named)][:top]
 
     def _is_about(self, question: str, thing: Thing, hit: Hit) -> bool:
         if self._search.has_meaning(thing.kind):
