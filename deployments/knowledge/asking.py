@@ -126,7 +126,7 @@ class Asker:
         return Asked((), (Query(near[0], near[1], How.search),) if near else ())
 
     def mentioned(self, question: str) -> list[int]:
-        """The rows of what a question names in several words, whatever it asks; of things with one name the one meant."""
+        """The rows of what a question names in several words, whatever it asks; of namesakes the one meant."""
         read = self._read(question[:LONGEST])
         named = [each for each in read.mentions if each.weight >= _TELLING and " " in question[each.start : each.end]]
         return [min(map(self._current, each.rows), key=lambda row: preference(self._pack, row, read.hints))
