@@ -26,7 +26,7 @@ _DEFINES = re.compile(
     r"|meaning|means?|who (?:is|are)|overview|identifier|which id|id of|what do you know)\b"
 )
 LONGEST = 600  # characters of a question
-_TELLING = 4.0  # rarity of a name from which it is no everyday word
+TELLING = 4.0  # rarity of a name from which it is no everyday word
 _NAMING = 25  # words of a question that may be about a name which nothing bears
 _MENTIONS = 12  # names that are looked at, the rarest
 _NEXT = 40  # characters at most between two wishes in one breath
@@ -128,7 +128,7 @@ class Asker:
     def mentioned(self, question: str) -> list[int]:
         """The rows of what a question names in several words, whatever it asks; of namesakes the one meant."""
         read = self._read(question[:LONGEST])
-        named = [each for each in read.mentions if each.weight >= _TELLING and " " in question[each.start : each.end]]
+        named = [each for each in read.mentions if each.weight >= TELLING and " " in question[each.start : each.end]]
         return [min(map(self._current, each.rows), key=lambda row: preference(self._pack, row, read.hints))
                 for each in named]  # fmt: skip
 

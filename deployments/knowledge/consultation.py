@@ -86,7 +86,9 @@ def unknown(knowledge: Knowledge, text: str) -> list[str]:
 def _says_nothing(knowledge: Knowledge, answer: Answer) -> bool:
     """Whether a record has not what is asked, and is perhaps not even meant: its name is one everyday word."""
     thing = knowledge.pack.get(answer.subject)
-    return answer.outcome is Outcome.empty and answer.how is How.name and thing is not None and " " not in thing.name
+    if answer.outcome is not Outcome.empty or answer.how is not How.name or thing is None:
+        return False
+    return thing.name.isalpha() and not knowledge.is_telling(thing.name)
 
 
 def _outcome(answers: list[Answer]) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from deployments.knowledge import lookup
 from deployments.knowledge.answering import Answer, answers
-from deployments.knowledge.asking import Asked, Asker
+from deployments.knowledge.asking import TELLING, Asked, Asker
 from deployments.knowledge.identifiers import find
 from deployments.knowledge.lookup import Found
 from deployments.knowledge.naming import EVERYDAY
@@ -71,6 +71,10 @@ class Knowledge:
         if self._search.has_meaning(thing.kind):
             return hit.meaning >= NEAR
         return self._search.share(question, f"{thing.name} {thing.text}", EVERYDAY) >= SHARE
+
+    def is_telling(self, word: str) -> bool:
+        """Whether a word is rare enough to be a name wherever it stands."""
+        return self._search.rarity(word) >= TELLING
 
     def search(self, question: str, top: int = 5, kinds: Collection[str] = ()) -> list[tuple[Thing, Hit]]:
         """The records that fit a question best, for the context of a model's answer."""

@@ -32,7 +32,7 @@ EVERYDAY = frozenset(
     stems(
         "someone somebody anyone anybody people person try attacker adversary intruder hacker criminal admin team"
         " company network system environment thing something place way case time know want need like look mean happen"
-        " call"
+        " call nutshell short brief briefly simple simply beginner newcomer student class"
     )
 )
 _ORDER = ("technique", "weakness", "attack_pattern", "group", "malware", "tool", "campaign", "mitigation", "tactic",

@@ -19,7 +19,12 @@ _LONGEST = 160  # characters beside the names
 _ODD = 1  # words that are neither function words nor looking up, at most
 _NOUN = 3.0  # weight of a cue that calls what it wants by its name
 _WRITTEN = re.compile(r"[\w .,;:?!'\"()/&+\u2013\u2014\u2018\u2019\u201c\u201d-]*")  # no line ends, no code, no mark-up
-_LIST = re.compile(r"(?i)\W*(?:which|what|who|list|name|show|give|tell|enumerate|find)\b")
+_LIST = re.compile(r"(?i)\W*(?:which|what|who|list|name|show|give|tell|enumerate|find|how (?:likely|severe|common))\b")
+_COURTESY = re.compile(
+    r"(?i)^\W*(?:(?:please|kindly|hi|hello|hey|quick question|in a nutshell|in short|briefly)\W+"
+    r"|(?:can|could|would|will) you\W+)+"
+)
+_LIKELY = re.compile(r"(?i)^how likely (?:is|are) (?:it|they) to be (?:exploited|abused|attacked)\W*$")
 _DOER = re.compile(
     r"(?i)\b(?:i|we|one|you|my|our|mine|ours|how to)\b|(?<!show )(?<!tell )(?<!give )\b(?:me|us)\b"
 )  # somebody who wants to do something, and does not only want to know
@@ -30,7 +35,8 @@ _POINTING = frozenset(
         " catalog id identifier each every all any link relate associate tie connect belong observe see seen report"
         " document file page overview summary rundown use come among whole full more other else also rely implement map"
         " correspond carry out under perform feature adopt favour favor apply through within exactly currently together"
-        " concern regard about respect possible available common typical main s per"
+        " concern regard about respect possible available common typical main s per employ deploy"
+        " utilise utilize leverage exhibit display attribute connect link involve address"
     )
 )  # words that only point at records
 _MAKING = frozenset(
@@ -49,7 +55,9 @@ def neutral(question: str, asked: Asked) -> str:
     """
     if not asked.named or any(each.how is How.search for each in asked.queries):
         return ""
-    bare = masked(question, asked.named)
+    bare = _COURTESY.sub("", masked(question, asked.named))
+    if _LIKELY.match(bare):
+        return BARE
     if len(bare) > _LONGEST or not _WRITTEN.fullmatch(bare) or not _latin(bare):
         return ""
     if _DOER.search(bare) and not _wishes(asked) <= _PROTECTS:

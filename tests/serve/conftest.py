@@ -1,5 +1,7 @@
 """One real start of the product for all tests here, through the door a user takes; no part of it is replaced."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -16,13 +18,17 @@ import httpx
 import pytest
 import yaml
 
+from app import keys
 from deployments import embedded
 from tests.browser.conftest import arrive, chromium, page_built
+from tests.collector import Collector
 
 __all__ = ["arrive", "chromium", "page_built"]  # fixtures
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "var" / "models"
+FIRST = "test_metrics"  # of those on the shared graph: it counts what was ever asked
+LAST = "test_redeploy"  # it leaves another graph than it found
 
 
 @dataclass
@@ -63,7 +69,12 @@ class Running:
         return done
 
     def mint(self, subject: str, *more: str) -> str:
-        return self.run("app.keys", "--url", self.url, "mint", "--subject", subject, *more).stdout.strip()
+        """By our command in this process, since there are many: a process of its own takes seconds to import."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PRECEPTOR_HOME", str(self.home))
+            assert keys.main(["--url", self.url, "mint", "--subject", subject, *more]) == 0
+        return said.getvalue().strip()
 
     def applications(self) -> dict[str, Any]:
         """Ray Serve's own view of the graph."""
@@ -149,7 +160,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever starts a cluster of its own comes before those on the shared graph: two at a time are slow."""
+    here = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    for place, item in zip(here, sorted((items[place] for place in here), key=turn), strict=True):
+        items[place] = item
+
+
+def turn(item: pytest.Item) -> int:
+    """Where a test stands among those of this folder; within one turn they stay in the order of their files."""
+    if "running" not in getattr(item, "fixturenames", ()):
+        return 0
+    file = item.path.stem
+    return 1 if file == FIRST else 3 if file == LAST else 2
+
+
+@pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The launcher's own Ray with `tests.serve.small` on it: everything but weights."""
     started = start(tmp_path_factory.mktemp("small"), module="tests.serve.small")
@@ -157,8 +183,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     stop(started)
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory, page_built: None) -> Iterator[Running]:
-    started = start(tmp_path_factory.mktemp("preceptor"))
+@pytest.fixture(scope="package")
+def collector() -> Iterator[Collector]:
+    """Where the shared graph's spans go."""
+    with Collector() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory, page_built: None, collector: Collector) -> Iterator[Running]:
+    """The shared graph: gone before what follows these tests, which its replicas would slow down."""
+    started = start(tmp_path_factory.mktemp("preceptor"), PRECEPTOR_OTLP_ENDPOINT=collector.url)
     yield started
     stop(started)

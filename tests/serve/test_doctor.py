@@ -36,8 +36,8 @@ def outcomes(text: str) -> dict[str, str]:
     return {words[0]: words[1] for words in map(str.split, text.splitlines()) if len(words) > 1}
 
 
-def test_our_own_start_leaves_nothing_open(small: Running) -> None:
-    done = small.run("app.doctor", "--running", ok=False)
+def test_our_own_start_leaves_nothing_open(running: Running) -> None:
+    done = running.run("app.doctor", "--running", ok=False)
     assert {name: state for name, state in outcomes(done.stdout).items() if state != "ok"} == {}, done.stdout
     assert done.returncode == 0
 
@@ -49,10 +49,10 @@ class Open:
     home: Path
     env: dict[str, str]
 
-    def examined(self) -> tuple[int, dict[str, str]]:
+    def examined(self, **more: str) -> tuple[int, dict[str, str]]:
         done = subprocess.run(
-            [sys.executable, "-m", "app.doctor", "--running"], cwd=ROOT, env=self.env, capture_output=True, text=True,
-            timeout=180, check=False,
+            [sys.executable, "-m", "app.doctor", "--running"], cwd=ROOT, env=self.env | more, capture_output=True,
+            text=True, timeout=180, check=False,
         )  # fmt: skip
         print(done.stdout)
         return done.returncode, outcomes(done.stdout)
@@ -96,11 +96,13 @@ def wide_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
 
 
 def test_every_door_of_a_ray_left_as_it_comes_is_named(wide_open: Open) -> None:
+    """Pages of HAProxy are seen where they answer."""
     bearing = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(300)", wide_open.env["PRECEPTOR_API_KEY"]]
     )
     try:
-        status, found = wide_open.examined()
+        with socket.create_server((outward_addresses()[0], 0)) as page:
+            status, found = wide_open.examined(RAY_SERVE_HAPROXY_STATS_PORT=str(page.getsockname()[1]))
     finally:
         bearing.kill()
         bearing.wait()
@@ -108,11 +110,5 @@ def test_every_door_of_a_ray_left_as_it_comes_is_named(wide_open: Open) -> None:
     assert {name for name, state in found.items() if state == "open"} == {
         "switches", "dashboard_token", "gcs_token", "replica_token", "ray_ports", "encrypted",
         "needs_a_key", "steering_headers", "size_bound", "security_headers", "key_files", "signoff_key_elsewhere",
-        "process_list",
+        "process_list", "haproxy_ports",
     }  # fmt: skip
-
-
-def test_haproxys_pages_are_seen_where_they_answer(wide_open: Open) -> None:
-    with socket.create_server((outward_addresses()[0], 0)) as page:
-        env = wide_open.env | {"RAY_SERVE_HAPROXY_STATS_PORT": str(page.getsockname()[1])}
-        assert Open(wide_open.home, env).examined()[1]["haproxy_ports"] == "open"

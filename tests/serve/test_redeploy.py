@@ -1,4 +1,7 @@
-"""An update under load: new numbers, then new arguments and so new replicas; no stream ends, no question is refused."""
+"""An update under load: new numbers, then new arguments and so new replicas; no stream ends, no question is refused.
+
+The new graph has a judge, and what it records cites another guard than before.
+"""
 
 import json
 import time
@@ -10,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from deployments import embedded
 from tests.serve.clients import Clients, is_clean, look
-from tests.serve.conftest import Running
+from tests.serve.conftest import MODELS, Running
 
 DONE_WITHIN_S = 240.0
 REPLACED = ("Gateway", "Model", "AuditLog-control", "AuditLog-exchange-0")
@@ -36,7 +40,7 @@ def wait_until_new(running: Running, old: dict[str, list[int]]) -> None:
     while True:
         states = running.applications()["deployments"]
         new = {name: running.pids(name) for name in old}
-        ready = all(new[name] and states[name]["status"] == "HEALTHY" for name in old)
+        ready = all(new[name] for name in old) and all(each["status"] == "HEALTHY" for each in states.values())
         if ready and not any(set(old[name]) & set(new[name]) for name in old):
             return
         assert time.monotonic() < until, (old, new, {name: states[name]["status"] for name in states})
@@ -48,7 +52,8 @@ def new_numbers(application: dict[str, Any]) -> None:
 
 
 def new_arguments(application: dict[str, Any]) -> None:
-    application["args"] |= {"commit_interval_ms": 21, "confinement_probes": ["tcp://127.0.0.1:1"]}
+    judge = str(MODELS / embedded.NAME)
+    application["args"] |= {"commit_interval_ms": 21, "confinement_probes": ["tcp://127.0.0.1:1"], "judge": judge}
     gateway(application)["user_config"] = {"thresholds": {}}
 
 
@@ -61,9 +66,15 @@ def processes(running: Running, *names: str) -> dict[str, list[int]]:
     return {name: running.pids(name) for name in names}
 
 
+def guards_cited(running: Running) -> set[str]:
+    sql = "select distinct guard_digest from exchanges where guard_digest is not null"
+    out = running.run("audit.query", str(running.log), sql, "--format", "json").stdout
+    return {row["guard_digest"] for row in json.loads(out)}
+
+
 def test_an_update_under_load_drops_no_stream(running: Running, tmp_path: Path) -> None:
     running.wait_ready()
-    first = processes(running, "Gateway")
+    first, before = processes(running, "Gateway"), guards_cited(running)
     with Clients(running, 3, (12, 60)) as clients:
         began = time.monotonic()
         redeploy(running, new_numbers)
@@ -83,4 +94,6 @@ def test_an_update_under_load_drops_no_stream(running: Running, tmp_path: Path) 
     assert {one.status for one in kept} == {200}, [one.body[-300:] for one in kept if one.status != 200]
     assert all(len(one.receipts) == 1 for one in kept), [one.body[-300:] for one in kept if not one.receipts]
     assert is_clean(found := look(running, kept, tmp_path)), found
-    assert found["receipts"] == len(kept)
+    assert found["receipts"] == len(kept) >= 6
+    assert running.applications()["deployments"]["Judge"]["status"] == "HEALTHY"
+    assert len(guards_cited(running) - before) == 1

@@ -11,15 +11,6 @@ from train.evaluation.transcript import Transcript
 from train.placement import PlacementError
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
 def test_two_workers_say_what_one_process_says(cluster, tmp_path):
     side = Side("before", write_model(tmp_path / "model"), None, "m" * 64)
     items = gather(

@@ -31,17 +31,14 @@ def loud(key: bytes, known: Sequence[str]) -> Loud:
 
 
 @pytest.fixture
-def cluster():
+def by_value(cluster: str) -> None:
+    """Workers cannot import this module, so they are sent it."""
     import ray
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
 
 
-def test_ray_data_makes_the_same_bytes(cluster, tmp_path: Path):
+def test_ray_data_makes_the_same_bytes(by_value, tmp_path: Path):
     root = knowledge_fixture.write(tmp_path / "knowledge")
     register = dict.fromkeys(knowledge_fixture.records(), Terms("MIT", "open"))
     plan = build.Plan(str(root), str(tmp_path / "here"), register, 600, b"key", None, 0, loud)

@@ -27,17 +27,15 @@ def candidate(name: str, memory: int = 1000) -> Candidate:
     return Candidate(name, Path(name), "MIT", "d", 1, memory)
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@pytest.fixture
+def by_value(cluster: str) -> None:
+    """Workers cannot import this module, so they are sent it."""
     import ray
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
-def test_each_has_a_process_of_its_own_and_none_stops_another(cluster) -> None:
+def test_each_has_a_process_of_its_own_and_none_stops_another(by_value) -> None:
     names = ["one", "dies", "fails", "two"]
     turns = running.on_ray([*map(candidate, names), candidate("large", 1 << 60)], SUITE, measure, 2, print)
     found = {outcome.name: outcome for outcome in turns}
@@ -48,7 +46,7 @@ def test_each_has_a_process_of_its_own_and_none_stops_another(cluster) -> None:
     assert len(processes) == 3
 
 
-def test_more_tasks_than_fit_are_refused_before_any_begins(cluster, monkeypatch) -> None:
+def test_more_tasks_than_fit_are_refused_before_any_begins(by_value, monkeypatch) -> None:
     from train import placement
 
     monkeypatch.setattr(placement.require, "__defaults__", (0.5,))  # who waits for room waits a minute

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from app.control import ControlView
 from app.identity.identities import Identities
 from app.limiting.limiter import Limiter
 from app.limiting.queue import FairQueue
+from app.pages import DIST, Pages
 from app.reviewing.desk import Desk
 from app.rulebook import Rulebook, Weights
 from app.settings import Limits
@@ -238,6 +239,15 @@ class World:
     def kinds(self) -> list[str]:
         """Kinds in the exchange log, the genesis left out."""
         return [leaf["kind"] for leaf in self.exchange.log.tail(0) if leaf["kind"] != "genesis"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def page_read_once() -> Iterator[None]:
+    """Every world serves the built page, whose files take as long to compress as all the rest takes to begin."""
+    load, page = Pages.load, Pages.load(DIST)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pages, "load", lambda dist: page if dist == DIST else load(dist))
+        yield
 
 
 @pytest.fixture

@@ -31,6 +31,13 @@ async def school(make_world) -> World:
     return await make_world(PLENTY)
 
 
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The document that every application gives, read once."""
+    world = World(tmp_path_factory.mktemp("contract"), PLENTY)
+    return schemathesis.openapi.from_dict(world.app().openapi())
+
+
 def headers(world: World, caller: Caller) -> dict[str, str]:
     if caller.role is None:
         return {} if caller.name == "nobody" else {"authorization": "Bearer garbage"}
@@ -104,9 +111,9 @@ async def tried(world: World, row: Row, caller: Caller) -> httpx.Response:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_each_caller_may_what_the_matrix_says(school: World, row: Row) -> None:
+async def test_each_caller_may_what_the_matrix_says(school: World, contract: Any, row: Row) -> None:
     school.http.headers.pop("authorization", None)
-    operation = schemathesis.openapi.from_dict(school.app().openapi())[row.path][row.method]
+    operation = contract[row.path][row.method]
     seen = []
     for caller in CALLERS:
         answer = await tried(school, row, caller)
@@ -116,8 +123,8 @@ async def test_each_caller_may_what_the_matrix_says(school: World, row: Row) -> 
     assert not named, f"(came, expected): {named}"
 
 
-async def test_a_stream_is_as_the_document_tells(school: World) -> None:
-    operation = schemathesis.openapi.from_dict(school.app().openapi())["/v1/chat/completions"]["POST"]
+async def test_a_stream_is_as_the_document_tells(school: World, contract: Any) -> None:
+    operation = contract["/v1/chat/completions"]["POST"]
     for text in ("What is TLS?", "LABWORD"):
         await school.view.refresh()
         answer = await school.ask(text, stream=True)
