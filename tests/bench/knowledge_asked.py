@@ -132,8 +132,8 @@ class Base:
         return {name: frozenset(each) for name, each in sorted(found.items()) if len(each) <= MOST}
 
 
-def wordings(which: str) -> dict[str, list[str]]:
-    """`tuned` or `fresh` wordings by form."""
+def wordings(which: str, file: Path = WORDINGS) -> dict[str, list[str]]:
+    """`tuned` or `fresh` wordings by form; another file has others."""
 
     def leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
         for name, value in table.items():
@@ -142,12 +142,12 @@ def wordings(which: str) -> dict[str, list[str]]:
             elif name == which:
                 yield ".".join(path), value
 
-    return dict(leaves(tomllib.loads(WORDINGS.read_text())))  # fmt: skip
+    return dict(leaves(tomllib.loads(file.read_text())))
 
 
-def relations(base: Base, which: str, count: int = 500) -> list[Question]:
+def relations(base: Base, which: str, count: int = 500, file: Path = WORDINGS) -> list[Question]:
     """Half by identifier, two fifths by name, a tenth by description alone."""
-    asks = wordings(which)
+    asks = wordings(which, file)
     shares = {"identifier": count // 2, "name": count * 2 // 5, "description": count // 10}
     return [question for way, share in shares.items() for question in _asked(base, asks, way, share, which)]
 
@@ -209,9 +209,9 @@ def natural() -> list[Question]:
     return [Question(text, concept, "natural", "", frozenset(subjects.split())) for text, concept, subjects in asks]
 
 
-def invented(base: Base, which: str, count: int = 100) -> list[Question]:
+def invented(base: Base, which: str, count: int = 100, file: Path = WORDINGS) -> list[Question]:
     """Well-spelt identifiers that are not in the base, close to real ones and far from them."""
-    asks, found, turn = wordings(which)["invented"], [], 0
+    asks, found, turn = wordings(which, file)["invented"], [], 0
     known = set(base.things) | {end for link in base.links for end in (link[0], link[2])}
     while len(found) < count:
         seed = number(which, "invented", str(turn))
