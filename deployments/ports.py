@@ -2,12 +2,14 @@
 without a cluster."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from audit.receipt import Receipt
 from audit.record import Entry
 from deployments.generation import Piece, Sampling
-from deployments.knowledge.consultation import Consultation, Holdings
+
+if TYPE_CHECKING:
+    from deployments.knowledge.consultation import Consultation, Holdings
 
 
 class ServiceUnavailable(Exception):
@@ -36,7 +38,7 @@ class ModelPort(Protocol):
 class KnowledgePort(Protocol):
     """The knowledge base. It may be away: then nothing is said, and answers are the model's alone."""
 
-    async def consult(self, question: str, before: str) -> Consultation | None:
+    async def consult(self, question: str, before: str) -> "Consultation | None":
         """What the newest pack says to a question that follows `before`, or none; None without a pack, or too late."""
         ...
 
@@ -44,7 +46,7 @@ class KnowledgePort(Protocol):
         """The identifiers of a text that the newest pack does not hold."""
         ...
 
-    async def holdings(self) -> Holdings:
+    async def holdings(self) -> "Holdings":
         """What the newest pack holds, and what it has not."""
         ...
 

@@ -7,11 +7,14 @@ out by rules, and the guard looks at each sentence that remains: in a whole reco
 
 import asyncio
 import re
+from typing import TYPE_CHECKING
 
 from guards import english
-from guards.guard import Guard
 from guards.normalize import canonical, views
 from guards.verdict import Action, Context, Decision, Stage
+
+if TYPE_CHECKING:
+    from guards.guard import Guard
 
 ORDERS_FROM = 0.5  # chance of an override from which a sentence goes: a lost fact costs less than an order obeyed
 _MOST = 4000  # characters of a record that are read
@@ -50,7 +53,7 @@ _ORDERS = re.compile(
 )
 
 
-async def readable(text: str, guard: Guard) -> str:
+async def readable(text: str, guard: "Guard") -> str:
     """What is left of a record's text, empty where nothing is. Raises GuardFault: then the record stays out."""
     told = statements(text)
     looks = [guard.check("", Stage.PROMPT, Context(history=("",), others=(each,))) for each in told]
