@@ -61,9 +61,13 @@ async def readable(text: str, guard: "Guard") -> str:
     return " ".join(each for each, decision in zip(told, seen, strict=True) if not _gives_orders(decision))
 
 
-def statements(text: str) -> list[str]:
-    """The sentences of a record's text that only state something, in their order, without links and mark-up."""
-    return [each for each in sentences(_QUIET.sub(r"\1", _FENCED.sub("\n", text[:_MOST]))) if states(each)]
+def statements(text: str, *, advice: bool = False) -> list[str]:
+    """The sentences of a record's text that only state something, in their order, without links and mark-up.
+
+    advice: also what is told in the imperative, for a person to read: "Do not put users among the administrators."
+    """
+    cut = sentences(_QUIET.sub(r"\1", _FENCED.sub("\n", text[:_MOST])))
+    return [each for each in cut if states(each, advice=advice)]
 
 
 def sentences(text: str) -> list[str]:
@@ -71,12 +75,13 @@ def sentences(text: str) -> list[str]:
     return [" ".join(each.split()) for each in _END.split(text) if each.strip()]
 
 
-def states(sentence: str) -> bool:
-    """Whether a sentence states something in plain English and addresses nobody. Rules alone."""
+def states(sentence: str, *, advice: bool = False) -> bool:
+    """Whether a sentence states something, or gives advice, in plain English and addresses nobody. Rules alone."""
     plain = canonical(sentence)
     if len(sentence) > _LONGEST or views(sentence) != (plain,) or not _english(plain):
         return False
-    return not any(rule.search(plain) for rule in (_CODE, _MARKS, _ADDRESS, _ORDERS))
+    rules = (_CODE, _MARKS, _ADDRESS) if advice else (_CODE, _MARKS, _ADDRESS, _ORDERS)
+    return not any(rule.search(plain) for rule in rules)
 
 
 def _english(text: str) -> bool:

@@ -83,7 +83,7 @@ def called(thing: Thing) -> str:
 
 def _unknown(pack: Pack, found: Found) -> Answer:
     name = found.identifier.id
-    text = f"{name} is not known here; it was looked for in {looked_in(pack, found.identifier.family)}."
+    text = f"{name} is not known here; {looked_in(pack, found.identifier.family)}."
     return Answer(Outcome.unknown, (Sentence(text),), name, how=How.identifier)
 
 
@@ -191,9 +191,9 @@ def _empty(thing: Thing, relation: Relation, query: Query) -> Answer:
 def _quoted(text: str, most: int = _QUOTE) -> str:
     """The first sentences of what a feed says, as plain text; whole sentences where one ends in time.
 
-    Only what states something: whoever writes a record may speak to its reader, but not through us.
+    Only what states something or advises: whoever writes a record may address its reader, but not through us.
     """
-    plain = " ".join(statements(text))
+    plain = " ".join(statements(text, advice=True))
     if len(plain) <= most:
         return _closed(plain)
     cut = plain[:most]

@@ -108,12 +108,11 @@ def links_between(pack: Pack, one: int, two: int) -> list[Link]:
 
 
 def looked_in(pack: Pack, family: str) -> str:
-    """Where an identifier of a family was looked for, in words: sources with the day that they reach."""
+    """Where an identifier of a family was looked for, as a clause: sources with the day that they reach."""
     titles = [f"{each['title']} (up to {each['latest']})" if each["latest"] else each["title"]
               for each in pack.manifest["sources"].values() if _holds(each["kinds"], family)]  # fmt: skip
-    return (
-        f"{TITLES[family]} of {', '.join(titles)}" if titles else f"no source of {TITLES[family]}: none is in this pack"
-    )
+    held = TITLES[family]
+    return f"it was looked for in {held} of {', '.join(titles)}" if titles else f"no source of {held} is in this pack"
 
 
 _KINDS = {

@@ -120,7 +120,7 @@ def test_an_invented_identifier_is_not_known_and_nothing_else_is_said(knowledge:
     assert [each.outcome for each in answers] == [Outcome.unknown]
     assert "CVE List v5 (up to 2026-01-02)" in answers[0].text
     told = knowledge.answer("Explain rule 11111111-2222-3333-4444-555555555555")[0]
-    assert "none is in this pack" in told.text
+    assert "no source of Sigma rules is in this pack" in told.text
 
 
 def test_an_invented_name_is_not_known(knowledge: Knowledge) -> None:
