@@ -88,9 +88,10 @@ class RemoteKnowledge:
         said: Consultation | None = await self._asked("consult", question, before, *([traced] if traced else []))
         return said
 
-    async def unknown(self, text: str) -> list[str]:
+    async def unknown(self, text: str) -> list[str] | None:
         """See KnowledgePort."""
-        return await self._asked("unknown", text) or []
+        said: list[str] | None = await self._asked("unknown", text)
+        return said
 
     async def holdings(self) -> Holdings:
         """See KnowledgePort; a replica that is too busy to say holds what it held."""

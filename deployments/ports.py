@@ -42,8 +42,8 @@ class KnowledgePort(Protocol):
         """What the newest pack says to a question that follows `before`, or none; None without a pack, or too late."""
         ...
 
-    async def unknown(self, text: str) -> list[str]:
-        """The identifiers of a text that the newest pack does not hold."""
+    async def unknown(self, text: str) -> list[str] | None:
+        """The identifiers of a text that the newest pack does not hold; None where that was not said in time."""
         ...
 
     async def holdings(self) -> "Holdings":

@@ -13,6 +13,7 @@ from dataclasses import replace
 from deployments.generation import Piece, Sampling
 from deployments.knowledge.consultation import Passage, Source
 from deployments.knowledge.identifiers import find
+from deployments.knowledge.quoting import beginning
 from deployments.knowledge.words import ASKING, stem, words
 from deployments.ports import ModelPort
 
@@ -20,19 +21,20 @@ FURTHER = "To read next:"
 OPENING = "From the knowledge base,"
 QUOTED = 300  # characters of a record at the beginning of an answer
 FLAG = " [not in the knowledge base]"
+UNSURE = " [not checked]"  # where the knowledge base did not answer
 SHARED = 0.6  # of a sentence's telling words that its record has
 _FEWEST = 4  # telling words that a sentence has to have
 _LONGEST = 600  # characters after which a sentence is taken for one
 _END = re.compile(r"(?<=[.!?])[)\]\"'*_]*(?=\s)|(?=\n)")
 _CODE = "```"
 
-Unknown = Callable[[str], Awaitable[list[str]]]
+Unknown = Callable[[str], Awaitable[list[str] | None]]
 
 
 class Cited:
     """A ModelPort whose answers are marked, and begin with a quotation where there are records.
 
-    unknown: the identifiers of a text that the pack has not; flagged: where they are noted, each once.
+    unknown: the identifiers of a text that the pack has not, None where that cannot be told; flagged: where they are noted, each once.
     """
 
     def __init__(self, model: ModelPort, passages: Sequence[Passage], unknown: Unknown, flagged: list[str]) -> None:
@@ -72,11 +74,13 @@ class Cited:
         named = find(sentence)
         if not named:
             return sentence
-        strange = set(await self._unknown(sentence))
-        self._flagged += [each for each in dict.fromkeys(one.id for one in named if one.id in strange)
-                          if each not in self._flagged]  # fmt: skip
+        said = await self._unknown(sentence)
+        strange = {each.id for each in named} if said is None else set(said)
+        if said is not None:
+            self._flagged += [each for each in dict.fromkeys(said) if each not in self._flagged]
         for each in reversed([one for one in named if one.id in strange]):
-            sentence = f"{sentence[: each.end]}{FLAG}{sentence[each.end :]}"
+            flag = UNSURE if said is None else FLAG
+            sentence = f"{sentence[: each.end]}{flag}{sentence[each.end :]}"
         return sentence
 
     def _cited(self, sentence: str) -> str:
@@ -90,10 +94,8 @@ class Cited:
 
 
 def _quotation(passage: Passage) -> str:
-    """The beginning of a record, in whole sentences, with its mark."""
-    text = passage.text[:QUOTED]
-    whole = text[: max(text.rfind(mark) for mark in (". ", "! ", "? ")) + 1] if len(passage.text) > QUOTED else text
-    return f"{OPENING} {passage.source.title}: {(whole or text).strip()} [{passage.source.id}]\n\n"
+    """The beginning of a record, with its mark."""
+    return f"{OPENING} {passage.source.title}: {beginning(passage.text, QUOTED)} [{passage.source.id}]\n\n"
 
 
 def _further(sources: Sequence[Source]) -> str:

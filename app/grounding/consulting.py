@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from app.grounding.grounds import GRAPH, MODEL, Grounds
 from app.wire import ChatRequest
 from deployments.knowledge.consultation import Consultation, Holdings, Passage
+from deployments.knowledge.quoting import beginning
 from deployments.ports import KnowledgePort
 from guards.errors import GuardFault
 from guards.guard import Guard
@@ -24,7 +25,7 @@ class NoKnowledge:
         """Nothing is said."""
         return None
 
-    async def unknown(self, text: str) -> list[str]:
+    async def unknown(self, text: str) -> list[str] | None:
         """Nothing is called unknown."""
         return []
 
@@ -44,11 +45,7 @@ class Ruling:
 def begin(port: KnowledgePort, asked: ChatRequest) -> "asyncio.Task[Consultation | None]":
     """Ask about the last turn, which is the question, and follows what the same person asked before."""
     before = [each.text for each in asked.messages[:-1] if each.role == "user"]
-    return asyncio.create_task(_consult(port, asked.messages[-1].text, before[-1] if before else ""))
-
-
-async def _consult(port: KnowledgePort, question: str, before: str) -> Consultation | None:
-    return await port.consult(question, before)
+    return asyncio.ensure_future(port.consult(asked.messages[-1].text, before[-1] if before else ""))
 
 
 async def weigh(said: Consultation | None, decision: Decision, guard: Guard, asked: ChatRequest) -> Ruling:
@@ -113,11 +110,4 @@ async def _read(passage: Passage, guard: Guard) -> Passage:
     except GuardFault:
         text = ""
     title = passage.source.title if states(passage.source.title) else passage.source.id
-    return Passage(replace(passage.source, title=title), _cut(text))
-
-
-def _cut(text: str) -> str:
-    """The first sentences of a text."""
-    if len(text) <= LONGEST:
-        return text
-    return text[: max(text.rfind(mark, 0, LONGEST) for mark in (". ", "! ", "? ")) + 1]
+    return Passage(replace(passage.source, title=title), beginning(text, LONGEST))

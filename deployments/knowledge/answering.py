@@ -3,15 +3,15 @@
 What is said here is the graph's alone. A model may word it anew, and must not add to it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deployments.knowledge.asking import Asked, How, Query
-from deployments.knowledge.identifiers import find
 from deployments.knowledge.lookup import Found, Reached, State, links_between, looked_in, walk
 from deployments.knowledge.pack import Pack, Thing
 from deployments.knowledge.pairs import Pair
+from deployments.knowledge.quoting import beginning
 from deployments.knowledge.relations import Relation
 from guards.records import statements
 
@@ -193,19 +193,8 @@ def _quoted(text: str, most: int = _QUOTE) -> str:
 
     Only what states something or advises: whoever writes a record may address its reader, but not through us.
     """
-    plain = " ".join(statements(text, advice=True))
-    if len(plain) <= most:
-        return _closed(plain)
-    cut = plain[:most]
-    end = max(cut.rfind(mark) for mark in (". ", "! ", "? "))
-    return cut[: end + 1] if end > 0 else f"{cut.rpartition(' ')[0]} …"
+    return _closed(beginning(" ".join(statements(text, advice=True)), most))
 
 
 def _closed(text: str) -> str:
     return text if not text or text[-1] in ".!?:…" else f"{text}."
-
-
-def named_outside(text: str, allowed: Iterable[str]) -> list[str]:
-    """The identifiers that a wording names and the answer does not: what a model has added."""
-    held = set(allowed)
-    return sorted({each.id for each in find(text)} - held)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.grounding.citing import FLAG, Cited
+from app.grounding.citing import FLAG, UNSURE, Cited
 from app.grounding.fencing import fenced
 from deployments.chat import Turn
 from deployments.generation import Sampling
@@ -33,15 +33,15 @@ class ScriptedLibrary:
     """Says one thing to every question."""
 
     says: Consultation | None = None
-    strange: tuple[str, ...] = ()
+    strange: tuple[str, ...] | None = ()
     asked: list[str] = field(default_factory=list)
 
     async def consult(self, question: str, before: str) -> Consultation | None:
         self.asked += [question] if not before else [question, before]
         return self.says
 
-    async def unknown(self, text: str) -> list[str]:
-        return [each for each in self.strange if each in text]
+    async def unknown(self, text: str) -> list[str] | None:
+        return None if self.strange is None else [each for each in self.strange if each in text]
 
     async def holdings(self) -> Holdings:
         return Holdings(PACK, True, {}, {"cve": "CVE records"}) if self.says else Holdings()
@@ -106,6 +106,14 @@ async def test_an_identifier_that_the_base_has_not_is_flagged_where_the_model_na
     answer = (await world.ask()).json()
     assert f"CVE-2099-12345{FLAG} and CVE-2021-44228 in" in answer["choices"][0]["message"]["content"]
     assert answer["preceptor"]["knowledge"]["unknown"] == ["CVE-2099-12345"]
+
+
+async def test_without_the_knowledge_bases_word_an_identifier_is_called_unchecked(world, library) -> None:
+    library.says, library.strange = Consultation(PACK), None
+    world.model.text = "This is like CVE-2021-44228 in many ways."
+    answer = (await world.ask()).json()
+    assert f"CVE-2021-44228{UNSURE} in many" in answer["choices"][0]["message"]["content"]
+    assert answer["preceptor"]["knowledge"]["unknown"] == []
 
 
 async def test_names_alone_stop_no_question_that_the_graph_answers_and_both_looks_are_on_record(world, library) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.knowledge.answering import Outcome, named_outside
+from deployments.knowledge.answering import Outcome
 from deployments.knowledge.asking import How
 from deployments.knowledge.concepts import Concepts, wanted
+from deployments.knowledge.identifiers import find
 from deployments.knowledge.knowledge import Knowledge
 from deployments.knowledge.lookup import State
 from deployments.knowledge.relations import TABLE
@@ -44,7 +45,7 @@ def test_a_relation_is_answered_with_all_its_records(
         Outcome.known, subject, concept, things)  # fmt: skip
     cited = {name for sentence in answer.sentences for name in sentence.cites}
     assert things | {subject} <= cited
-    assert named_outside(answer.text, cited) == []
+    assert {each.id for each in find(answer.text)} <= cited
 
 
 def test_what_a_feed_says_of_a_link_is_said_as_plain_text(knowledge: Knowledge) -> None:
@@ -179,7 +180,3 @@ def test_every_relation_can_be_asked_for_and_every_concept_answers_something() -
     for concept in asked:
         assert wanted(concepts.cues(f"Which {words.get(concept, concept)}?")).get(concept, 0) >= 2, concept
     assert {name for name, _, _ in concepts._readers} == asked
-
-
-def test_what_a_wording_adds_is_found() -> None:
-    assert named_outside("See M1017 and cve 2020 0001", {"M1017"}) == ["CVE-2020-0001"]
