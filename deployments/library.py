@@ -42,10 +42,10 @@ class Knowledge:
         self._meter.count(metrics.CONSULTATIONS, outcome=said.outcome or ("records" if said.passages else "nothing"))
         return said
 
-    async def unknown(self, text: str) -> list[str]:
-        """The identifiers of a text that the newest pack does not hold; without one, none is called unknown."""
+    async def unknown(self, text: str) -> list[str] | None:
+        """The identifiers of a text that the newest pack does not hold; None without a pack."""
         current = self._shelf.current
-        return unknown(current, text) if current else []
+        return unknown(current, text) if current else None
 
     async def holdings(self) -> Holdings:
         """What the newest pack holds."""

@@ -43,7 +43,7 @@ class KnowledgePort(Protocol):
         ...
 
     async def unknown(self, text: str) -> list[str] | None:
-        """The identifiers of a text that the newest pack does not hold; None where that was not said in time."""
+        """The identifiers of a text that the newest pack does not hold; None without a pack, or too late."""
         ...
 
     async def holdings(self) -> "Holdings":

@@ -21,7 +21,7 @@ FURTHER = "To read next:"
 OPENING = "From the knowledge base,"
 QUOTED = 300  # characters of a record at the beginning of an answer
 FLAG = " [not in the knowledge base]"
-UNSURE = " [not checked]"  # where the knowledge base did not answer
+UNSURE = " [not checked]"  # where there is no knowledge base, or it did not answer
 SHARED = 0.6  # of a sentence's telling words that its record has
 _FEWEST = 4  # telling words that a sentence has to have
 _LONGEST = 600  # characters after which a sentence is taken for one
@@ -34,7 +34,8 @@ Unknown = Callable[[str], Awaitable[list[str] | None]]
 class Cited:
     """A ModelPort whose answers are marked, and begin with a quotation where there are records.
 
-    unknown: the identifiers of a text that the pack has not, None where that cannot be told; flagged: where they are noted, each once.
+    unknown: the identifiers of a text that the pack has not, None where that cannot be told; flagged: where they are
+    noted, each once.
     """
 
     def __init__(self, model: ModelPort, passages: Sequence[Passage], unknown: Unknown, flagged: list[str]) -> None:

@@ -26,8 +26,8 @@ class NoKnowledge:
         return None
 
     async def unknown(self, text: str) -> list[str] | None:
-        """Nothing is called unknown."""
-        return []
+        """Nothing can be told."""
+        return None
 
     async def holdings(self) -> Holdings:
         """Nothing is held."""

@@ -29,11 +29,12 @@ def begin(
     model: ModelPort, chat: ChatFormat, library: KnowledgePort, asked: ChatRequest, prompt: Sequence[int],
     sampling: Sampling, grounds: Grounds,
 ) -> Reader:  # fmt: skip
-    """The reader of a question; takes records that find no room out of `grounds`."""
+    """The reader of a question; takes records that find no room out of `grounds`.
+
+    The model's words are always marked: also without a knowledge base no identifier stands as if it were looked up.
+    """
     if grounds.text:
         return Reader(Recital(grounds.text), (), Uncut)
-    if grounds.pack is None:
-        return Reader(model, prompt)
     room = min(len(prompt) + BUDGET, chat.context - sampling.max_tokens)
     longer = prompt
     while grounds.passages:

@@ -116,6 +116,13 @@ async def test_without_the_knowledge_bases_word_an_identifier_is_called_unchecke
     assert answer["preceptor"]["knowledge"]["unknown"] == []
 
 
+async def test_without_a_knowledge_base_every_identifier_is_called_unchecked(world) -> None:
+    world.model.text = "Yes, CVE-2031-77777 is a flaw in Windows 8."
+    answer = (await world.ask("Is CVE-2031-77777 known?")).json()
+    assert answer["choices"][0]["message"]["content"] == f"Yes, CVE-2031-77777{UNSURE} is a flaw in Windows 8."
+    assert answer["preceptor"]["knowledge"] is None
+
+
 async def test_names_alone_stop_no_question_that_the_graph_answers_and_both_looks_are_on_record(world, library) -> None:
     library.says = replace(LOOKED_UP, plain="Which mitigations exist for it?")
     answer = (await world.ask("Which mitigations exist for HARMWORD Dumping?")).json()
