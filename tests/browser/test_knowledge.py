@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator
 
 from tests.browser.conftest import Arrive
-from tests.browser.grounded import by, ground, hold, source
+from tests.browser.grounded import by, ground, hold, recognise, source
 from tests.browser.site import Site, patient, served
 from tests.browser.visitor import Visitor
 from tests.unit.app.conftest import World
@@ -69,7 +69,7 @@ WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with served(World(tmp_path, patient())) as made:
+    async with served(recognise(World(tmp_path, patient()))) as made:
         yield made
 
 

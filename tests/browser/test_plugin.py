@@ -21,7 +21,7 @@ from app.api import create_app
 from app.reviewing.desk import Desk
 from app.web.build import WEB
 from audit.query import Asker
-from tests.browser.grounded import by, ground, source
+from tests.browser.grounded import by, ground, recognise, source
 from tests.browser.site import Site, patient, served
 from tests.browser.visitor import ANSWER_MS, Visitor
 from tests.unit.app.conftest import ScriptedModel, World
@@ -118,6 +118,7 @@ async def guest(tmp_path: Path, chromium: Browser) -> AsyncIterator[Guest]:
     port = listener.getsockname()[1]
     host = f"http://localhost:{port}"
     world = type("Embedding", (Embedding,), {"origins": (host,)})(tmp_path, patient())
+    recognise(world)
     school = School()
     async with served(world) as tutor, course(tutor, school, listener):
         context = await chromium.new_context(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.grounding.citing import FLAG, UNSURE
+from deployments.knowledge.identifiers import find
 from tests.serve.conftest import Running
 from tests.unit.deployments.knowledge_fixture import make_pack
 
@@ -65,3 +67,15 @@ def test_readiness_names_what_is_absent(running: Running, pack: str) -> None:
     assert held["pack"] == pack
     assert "sigma" in held["absent"]
     assert all(licences)
+
+
+def test_while_the_knowledge_base_is_away_no_identifier_passes_for_a_checked_one(running: Running, pack: str) -> None:
+    running.kill("Knowledge")
+    answer = running.ask("Is CVE-2031-77777 known?").json()
+    text, told = answer["choices"][0]["message"]["content"], answer["preceptor"]["knowledge"]
+    marked = [text[each.end :].startswith((UNSURE, FLAG)) for each in find(text)]
+    assert all(marked) or told["outcome"] == "unknown", text  # it may be back already
+    until = time.monotonic() + 60
+    while (running.ask(QUESTION).json()["preceptor"]["knowledge"] or {}).get("by") != "graph":
+        assert time.monotonic() < until, "the knowledge base did not come back"
+        time.sleep(1)

@@ -1,7 +1,7 @@
 """Answers that rest on the knowledge base: looked up or written from records, each with its sources, all on record."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +10,9 @@ from app.grounding.fencing import fenced
 from deployments.chat import Turn
 from deployments.generation import Sampling
 from deployments.knowledge.answering import Outcome
-from deployments.knowledge.consultation import Consultation, Holdings, Passage, Source
+from deployments.knowledge.consultation import Consultation, Passage, Source
 from tests.unit.app.conftest import ScriptedModel
+from tests.unit.app.scripted_library import ScriptedLibrary
 
 PACK = "c" * 64
 
@@ -26,25 +27,6 @@ LOOKED_UP = Consultation(
 )  # fmt: skip
 RECORD = Passage(source("CWE-120"), "A buffer overflow writes past the end of an array when no bounds are checked.")
 QUOTATION = f"From the knowledge base, Title of CWE-120: {RECORD.text} [CWE-120]\n\n"
-
-
-@dataclass
-class ScriptedLibrary:
-    """Says one thing to every question."""
-
-    says: Consultation | None = None
-    strange: tuple[str, ...] | None = ()
-    asked: list[str] = field(default_factory=list)
-
-    async def consult(self, question: str, before: str) -> Consultation | None:
-        self.asked += [question] if not before else [question, before]
-        return self.says
-
-    async def unknown(self, text: str) -> list[str] | None:
-        return None if self.strange is None else [each for each in self.strange if each in text]
-
-    async def holdings(self) -> Holdings:
-        return Holdings(PACK, True, {}, {"cve": "CVE records"}) if self.says else Holdings()
 
 
 @pytest.fixture
