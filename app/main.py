@@ -32,7 +32,8 @@ def build(args: Settings) -> Application:
     guard = Guard.bind(shelf, otlp=settings.otlp)  # type: ignore[attr-defined]
     challenger = Guard.options(name="Challenger").bind(shelf, shipped=False, otlp=settings.otlp)  # type: ignore[attr-defined]
     ring = str(read_ring(open_store(settings.audit)))
-    model = Model.bind(str(settings.models), settings.model, control, ring, demands(settings))  # type: ignore[attr-defined]
+    place = (str(settings.models), settings.model)
+    model = Model.bind(*place, control, ring, demands(settings), settings.engine)  # type: ignore[attr-defined]
     library = Knowledge.bind(str(settings.knowledge_packs), settings.otlp)  # type: ignore[attr-defined]
     judge = _judge(settings.judge, settings.judge_gpus) if settings.judge else None
     return Gateway.bind(settings, guard, challenger, model, control, exchanges, library, judge)  # type: ignore[attr-defined]

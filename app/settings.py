@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.identity.issuers import is_origin
+from deployments.drivers import Driver
 
 
 class TenantLimits(BaseModel):
@@ -69,6 +70,7 @@ class Settings(BaseModel):
     log: str | None = None  # an object store's URL; without it the log lies in `home`
     commit_interval_ms: int = Field(20, ge=0)  # 100 suits an object store
     model: str = "smollm2-135m-instruct"
+    engine: Driver = "auto"  # what computes the answers: docs/performance.md
     packs: Path | None = None  # folder of knowledge packs, `packs` in `home` without it: docs/knowledge-pack.md
     refresh: bool = True  # whether a laptop that starts without a knowledge pack has one made
     judge: Path | None = None  # folder of an instruction model that settles the guard's doubts; without it none does
@@ -144,7 +146,7 @@ def from_environment(**overrides: object) -> Settings:
              "issuers": "PRECEPTOR_ISSUERS", "otlp": "PRECEPTOR_OTLP_ENDPOINT",
              "redis": "PRECEPTOR_REDIS_URL_FILE", "signoff_key": "PRECEPTOR_SIGNOFF_KEY",
              "embed_origins": "PRECEPTOR_EMBED_ORIGINS", "packs": "PRECEPTOR_PACKS",
-             "refresh": "PRECEPTOR_REFRESH"}  # fmt: skip
+             "refresh": "PRECEPTOR_REFRESH", "engine": "PRECEPTOR_ENGINE"}  # fmt: skip
     read = {field: os.environ[name] for field, name in named.items() if name in os.environ}
     given = Settings.model_validate(read | overrides)
     paths = {name: getattr(given, name) for name in ("home", "issuers", "redis", "signoff_key", "packs")}

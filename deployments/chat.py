@@ -3,6 +3,7 @@
 Light on purpose (no torch, no transformers), so that the Gateway can count and encode a prompt once.
 """
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class ChatFormat:
         more = self._tokens | {"raise_exception": _refuse, "enable_thinking": False}
         text = self._template.render(messages=messages, add_generation_prompt=True, **more)
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def preamble(self, system: str) -> list[int]:
+        """The tokens with which every conversation begins whose first turn is this one."""
+        asked = [self.encode([Turn("system", system), Turn("user", text)]) for text in ("a", "1", " ", "\n\n")]
+        return [tokens[0] for tokens in itertools.takewhile(lambda at: len(set(at)) == 1, zip(*asked, strict=False))]
 
     def encode_answer(self, answer: str) -> list[int]:
         """Token ids of an assistant's turn as a model is to write it: the text, and the token that ends it."""

@@ -8,9 +8,9 @@ that thread too, between two steps.
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from deployments import lora
-from deployments.chat import ChatFormat, Detokenizer, Turn
+from deployments.chat import ChatFormat, Turn
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Piece, Sampling, StopWords
+from deployments.sampler import Sampler
+from deployments.wording import worded
 
 PROBE = "What is a buffer overflow?"
 PREFILL_CHUNK = 256  # tokens per step: a long prompt must not hold up the others' next token
-_NUCLEUS = 1024  # tokens that nearly always hold the nucleus: sorting all of them costs more than the rest of the draw
 GIVEN = "given"  # name of the adapter that an engine was loaded with
 
 
@@ -33,11 +34,8 @@ class _Sequence:
     def __init__(self, prompt: Sequence[int], sampling: Sampling, adapter: str | None = None) -> None:
         self.pending = list(prompt)
         self.adapter = adapter
-        self.said: list[int] = []
         self.cache: Any = None
-        self.sampling = sampling
-        seed = sampling.seed if sampling.seed is not None else secrets.randbits(63)
-        self.random = torch.Generator().manual_seed(seed % (1 << 63))
+        self.sampler = Sampler(sampling)
 
 
 class TransformersEngine:
@@ -97,24 +95,17 @@ class TransformersEngine:
 
         `adapter` is a name that was given to `add`; None is what the engine was loaded with.
         """
-        loop = asyncio.get_running_loop()
         state = _Sequence(prompt, sampling, adapter or self._given)
-        text, stop = Detokenizer(self.chat), StopWords(sampling.stop)
-        for count in range(1, sampling.max_tokens + 1):
-            token = None
-            while token is None:
-                token = await loop.run_in_executor(self._worker, self._step, state)
-            if token in self.chat.stop_ids:
-                yield Piece(stop.push(text.flush())[0] + stop.flush(), count - 1, "stop")
-                return
-            out, met = stop.push(text.push(token))
-            if met:
-                yield Piece(out, count, "stop")
-                return
-            if out:
-                yield Piece(out, count)
-        out, met = stop.push(text.flush())
-        yield Piece(out if met else out + stop.flush(), sampling.max_tokens, "stop" if met else "length")
+        async with aclosing(worded(self._tokens(state), self.chat, sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _tokens(self, state: _Sequence) -> AsyncGenerator[int]:
+        loop = asyncio.get_running_loop()
+        while True:
+            token = await loop.run_in_executor(self._worker, self._step, state)
+            if token is not None:
+                yield token
 
     def complete(self, prompts: Sequence[Sequence[int]], sampling: Sampling, batch: int = 16) -> list[str]:
         """The whole answers to many prompts, `batch` at a time; for evaluation, where nobody waits for the first token.
@@ -127,7 +118,8 @@ class TransformersEngine:
             group = order[start : start + batch]
             for number, state in zip(group, self._together([prompts[i] for i in group], sampling), strict=True):
                 stop = StopWords(sampling.stop)
-                text, met = stop.push(self.chat.decode(state.said))
+                said = [token for token in state.sampler.said if token not in self.chat.stop_ids]
+                text, met = stop.push(self.chat.decode(said))
                 answers[number] = text if met else text + stop.flush()
         return answers
 
@@ -148,11 +140,9 @@ class TransformersEngine:
             )  # fmt: skip
             cache, logits = out.past_key_values, out.logits[:, -1].float()
             tokens = [
-                _sample(row, state) if going else 0 for row, state, going in zip(logits, states, open_, strict=True)
+                state.sampler.draw(row) if going else 0 for row, state, going in zip(logits, states, open_, strict=True)
             ]
             open_ = [going and token not in self.chat.stop_ids for going, token in zip(open_, tokens, strict=True)]
-            for state, token, going in zip(states, tokens, open_, strict=True):
-                state.said += [token] * going
             if not any(open_):
                 break
             ids, places = torch.tensor(tokens)[:, None], places[:, -1:] + 1
@@ -170,9 +160,8 @@ class TransformersEngine:
             state.cache = out.past_key_values
             if state.pending:
                 return None
-            token = _sample(out.logits[0, -1].float(), state)
+            token = state.sampler.draw(out.logits[0, -1].float())
         state.pending = [token]
-        state.said.append(token)
         return token
 
     @torch.inference_mode()
@@ -180,21 +169,3 @@ class TransformersEngine:
         """Logits of one fixed question."""
         self._adapters.use(adapter)
         return self.model(input_ids=torch.tensor([self.chat.encode([Turn("user", PROBE)])])).logits
-
-
-def _sample(logits: Any, state: _Sequence) -> int:
-    """Repetition penalty, temperature and nucleus sampling (Holtzman et al. 2020) with the request's own generator."""
-    if state.said and state.sampling.repetition != 1:
-        said = torch.tensor(sorted(set(state.said)))
-        seen = logits[said]
-        logits[said] = torch.where(seen > 0, seen / state.sampling.repetition, seen * state.sampling.repetition)
-    if state.sampling.temperature <= 0:
-        return int(logits.argmax())
-    chances = torch.softmax(logits / state.sampling.temperature, dim=-1)
-    values, ids = torch.topk(chances, min(_NUCLEUS, len(chances)))
-    if values.sum() < state.sampling.top_p:
-        values, ids = torch.sort(chances, descending=True)
-    outside = values.cumsum(0) - values >= state.sampling.top_p
-    outside[0] = False
-    values[outside] = 0
-    return int(ids[torch.multinomial(values, 1, generator=state.random)])

@@ -42,6 +42,10 @@ class AdapterHasNoEffect(EngineError):
     """The adapter was loaded but does not change the model's output; serving it would be a false claim."""
 
 
+class EngineFull(EngineError):
+    """As many answers wait as may."""
+
+
 class Engine(Protocol):
     """What every driver offers: one base, and adapters beside each other on it."""
 

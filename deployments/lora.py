@@ -23,7 +23,7 @@ _FREE = frozenset(
      "alpha_pattern", "layers_to_transform", "layers_pattern", "task_type", "inference_mode", "peft_version",
      "base_model_name_or_path", "revision", "auto_mapping"}
 )  # fmt: skip
-_SAVED_UNDER = "base_model.model."  # peft saves the names that its wrapper gives
+SAVED_UNDER = "base_model.model."  # peft saves the names that its wrapper gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Adapters:
         """Copy all tensors to their places; every place has its tensor and every tensor its place."""
         state = self._model.state_dict()
         places = {
-            _SAVED_UNDER + key.replace(f".{name}", "", 1): place for key, place in state.items() if f".{name}" in key
+            SAVED_UNDER + key.replace(f".{name}", "", 1): place for key, place in state.items() if f".{name}" in key
         }
         for key in sorted(places.keys() | tensors.keys()):
             want, came = (tuple(it[key].shape) if key in it else None for it in (places, tensors))

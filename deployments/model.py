@@ -15,7 +15,8 @@ from ray.serve.handle import DeploymentHandle
 from deployments import embedded, metrics, tracing
 from deployments.auditor import LogHandle
 from deployments.confinement import Demands, require
-from deployments.generation import Engine, Piece, Sampling
+from deployments.drivers import Driver, load
+from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
 from deployments.promoted import NotPromoted, Promotions
 from deployments.serve_recorder import meter
@@ -36,7 +37,7 @@ class Model:
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, models: str, name: str, control: DeploymentHandle, ring: str, demands: Demands
+        self, models: str, name: str, control: DeploymentHandle, ring: str, demands: Demands, driver: Driver = "auto"
     ) -> None:
         await asyncio.to_thread(require, demands)
         self._meter = meter(metrics.MODEL)
@@ -46,7 +47,7 @@ class Model:
         await promotions.refresh()
         if not promotions.any_of(base):
             raise NotPromoted(f"model {name}: no promotion record names digest {base.digest}")
-        engine: Engine = await asyncio.to_thread(_load, base.path)
+        engine = await asyncio.to_thread(load, base.path, driver)
         self._served = Served(engine, base, Path(models), log, promotions)
         await self._served.catch_up()
         self._loop = asyncio.ensure_future(self._served.follow())
@@ -132,9 +133,3 @@ def _checked(path: Path) -> embedded.ModelFolder:
     if (path / embedded.MANIFEST).exists():  # without one, opening it has just hashed all
         folder.check()
     return folder
-
-
-def _load(folder: Path) -> Engine:
-    from deployments.engine import TransformersEngine
-
-    return TransformersEngine.load(folder)

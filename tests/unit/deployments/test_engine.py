@@ -11,10 +11,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from deployments import embedded
-from deployments.chat import ChatFormat, Turn
+from deployments.batched import BatchedEngine
+from deployments.chat import SYSTEM, ChatFormat, Turn
+from deployments.decoder import Decoder
 from deployments.embedded import ModelFilesDiffer, ModelFolder
-from deployments.engine import AdapterHasNoEffect, TransformersEngine, _sample, _Sequence
-from deployments.generation import Piece, Sampling
+from deployments.engine import AdapterHasNoEffect, TransformersEngine
+from deployments.generation import EngineFull, Piece, Sampling
+from deployments.sampler import Sampler
 
 MODELS = Path(__file__).resolve().parents[3] / "var" / "models"
 ASKED = [Turn("user", "What is a firewall?")]
@@ -25,9 +28,9 @@ def folder() -> ModelFolder:
     return embedded.prepare(MODELS, print)
 
 
-@pytest.fixture(scope="module")
-def engine(folder: ModelFolder) -> TransformersEngine:
-    return TransformersEngine.load(folder.path)
+@pytest.fixture(scope="module", params=[BatchedEngine, TransformersEngine])
+def engine(request, folder: ModelFolder) -> BatchedEngine | TransformersEngine:
+    return request.param.load(folder.path)
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +38,18 @@ def chat(folder: ModelFolder) -> ChatFormat:
     return ChatFormat.load(folder.path)
 
 
-async def say(engine: TransformersEngine, chat: ChatFormat, sampling: Sampling) -> tuple[str, Piece]:
+async def say(engine: BatchedEngine | TransformersEngine, chat: ChatFormat, sampling: Sampling) -> tuple[str, Piece]:
     pieces = [piece async for piece in engine.stream(chat.encode(ASKED), sampling)]
     return "".join(piece.text for piece in pieces), pieces[-1]
 
 
 def test_the_nucleus_is_drawn_from_whole_however_many_tokens_it_holds() -> None:
-    state = _Sequence([1], Sampling(1, temperature=1.0, top_p=0.9, seed=3))
-    flat = {_sample(torch.zeros(5000), state) for _ in range(1000)}
+    sampler = Sampler(Sampling(1, temperature=1.0, top_p=0.9, repetition=1.0, seed=3))
+    flat = {sampler.draw(torch.zeros(5000)) for _ in range(1000)}
     assert len(flat) > 800  # of 4,500 alike; 640 if only the first 1,024 were in reach
     two = torch.full((5000,), -9.0)
     two[[7, 4000]] = 9.0
-    assert {_sample(two.clone(), state) for _ in range(100)} == {7, 4000}
+    assert {sampler.draw(two.clone()) for _ in range(100)} == {7, 4000}
 
 
 async def test_a_seed_gives_the_same_answer_alone_and_among_others(engine, chat) -> None:
@@ -57,7 +60,8 @@ async def test_a_seed_gives_the_same_answer_alone_and_among_others(engine, chat)
     assert (last.tokens, last.finish_reason) == (12, "length")
 
 
-async def test_a_batch_of_prompts_of_many_lengths_has_the_answers_of_each_alone(engine, chat) -> None:
+async def test_a_batch_of_prompts_of_many_lengths_has_the_answers_of_each_alone(folder, chat) -> None:
+    engine = TransformersEngine.load(folder.path)
     prompts = [chat.encode([Turn("user", text)]) for text in ("Hi", "What is a firewall, and what is it not?", "Salt?")]
     sampling = Sampling(8, temperature=0, repetition=1.0)
     together = engine.complete(prompts, sampling)
@@ -84,6 +88,38 @@ async def test_closing_a_stream_frees_the_worker(engine, chat) -> None:
         await anext(pieces)
     text, _ = await asyncio.wait_for(say(engine, chat, Sampling(2)), 10)
     assert text
+
+
+async def test_a_full_engine_says_so_and_takes_the_next_when_one_has_gone(folder, chat) -> None:
+    engine = BatchedEngine(Decoder.load(folder.path), chat, slots=1, waiting=1)
+    first, second = (engine.stream(chat.encode(ASKED), Sampling(200, seed=n)) for n in (1, 2))
+    await anext(first)
+    waits = asyncio.ensure_future(anext(second))
+    await asyncio.sleep(0)
+    with pytest.raises(EngineFull, match="at most 2"):
+        await say(engine, chat, Sampling(2))
+    await first.aclose()
+    assert (await waits).text
+    await second.aclose()
+    assert (await say(engine, chat, Sampling(2)))[1].tokens == 2
+
+
+async def test_a_step_that_fails_is_heard_by_all_and_the_next_question_is_answered(folder, chat, monkeypatch) -> None:
+    engine = BatchedEngine(Decoder.load(folder.path), chat)
+    expected = await say(engine, chat, Sampling(4, seed=1))
+    monkeypatch.setattr(engine._decoder, "memory", lambda _room: 1 // 0)
+    for failed in await asyncio.gather(*(say(engine, chat, Sampling(4)) for _ in range(2)), return_exceptions=True):
+        assert isinstance(failed, ZeroDivisionError)
+    monkeypatch.undo()
+    assert await say(engine, chat, Sampling(4, seed=1)) == expected
+
+
+def test_every_conversation_begins_with_the_preamble(chat) -> None:
+    preamble = chat.preamble(SYSTEM)
+    assert "security tutor" in chat.decode(preamble)
+    for text in ("a", "1", "\u00e9", "\n\n", "<|im_end|>"):
+        asked = chat.encode([Turn("system", SYSTEM), Turn("user", text)])
+        assert asked[: len(preamble)] == preamble
 
 
 def test_typed_control_tokens_open_no_turn(chat) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from deployments.batched import BatchedEngine
 from deployments.chat import Turn
 from deployments.engine import TransformersEngine
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Sampling
@@ -30,28 +31,50 @@ def adapters(base: Path, tmp_path_factory) -> dict[str, Path]:
     return {name: write_adapter(base, home / name, seed) for seed, name in enumerate(("one", "two"), 1)}
 
 
+@pytest.fixture(params=[BatchedEngine, TransformersEngine])
+def kind(request) -> type[BatchedEngine] | type[TransformersEngine]:
+    return request.param
+
+
 @pytest.fixture
-def engine(base: Path, adapters: dict[str, Path]) -> TransformersEngine:
-    made = TransformersEngine.load(base)
+def engine(kind, base: Path, adapters: dict[str, Path]) -> BatchedEngine | TransformersEngine:
+    made = kind.load(base)
     for name, folder in adapters.items():
         made.add(name, folder)
     return made
 
 
-async def say(engine: TransformersEngine, adapter: str | None = None, sampling: Sampling = SHORT) -> str:
+async def alone(kind, base: Path, adapter: Path | None = None, sampling: Sampling | None = None) -> str:
+    """What an engine says that has nothing but this adapter."""
+    made = kind.load(base)
+    if adapter:
+        made.add("it", adapter)
+    return await say(made, "it" if adapter else None, sampling or SHORT)
+
+
+def held(engine: BatchedEngine | TransformersEngine) -> set[str]:
+    """The adapters of which anything is left in the engine."""
+    if isinstance(engine, BatchedEngine):
+        return {name for name in engine._batch.adapters if name}
+    weights = [name.split(".") for name, _ in engine.model.named_parameters() if "lora_" in name]
+    return {parts[-2] for parts in weights}
+
+
+async def say(
+    engine: BatchedEngine | TransformersEngine, adapter: str | None = None, sampling: Sampling = SHORT
+) -> str:
     async with aclosing(engine.stream(engine.chat.encode(ASKED), sampling, adapter)) as pieces:
         return "".join([piece.text async for piece in pieces])
 
 
-async def test_two_adapters_and_the_base_interleaved_say_what_each_says_alone(engine, base, adapters) -> None:
-    alone = [await say(TransformersEngine.load(base))]
-    alone += [await say(TransformersEngine.load(base, folder)) for folder in adapters.values()]
-    assert len(set(alone)) == 3
+async def test_two_adapters_and_the_base_interleaved_say_what_each_says_alone(kind, engine, base, adapters) -> None:
+    each = [await alone(kind, base, folder) for folder in (None, *adapters.values())]
+    assert len(set(each)) == 3
     together = await asyncio.gather(*(say(engine, name) for name in (None, "one", "two") * 2))
-    assert together == alone * 2
+    assert together == each * 2
 
 
-async def test_adapters_that_come_and_go_during_a_stream_change_nothing_of_it(engine, base, adapters) -> None:
+async def test_adapters_that_come_and_go_during_a_stream_change_nothing_of_it(kind, engine, base, adapters) -> None:
     expected = await say(engine, "one", LONG)
     running = asyncio.create_task(say(engine, "one", LONG))
     await asyncio.sleep(0)
@@ -59,17 +82,18 @@ async def test_adapters_that_come_and_go_during_a_stream_change_nothing_of_it(en
     await asyncio.to_thread(engine.add, "three", adapters["two"])
     meanwhile = await say(engine, "three")
     assert await running == expected
-    assert meanwhile == await say(TransformersEngine.load(base, adapters["two"]))
+    assert meanwhile == await alone(kind, base, adapters["two"])
 
 
-async def test_with_all_adapters_dropped_the_base_computes_what_it_did(engine, base) -> None:
+async def test_with_all_adapters_dropped_the_base_computes_what_it_did(kind, engine, base) -> None:
     for name in ("one", "two"):
         engine.drop(name)
-    assert await say(engine) == await say(TransformersEngine.load(base))
-    assert not [name for name, _ in engine.model.named_parameters() if "lora_" in name]
+    assert await say(engine) == await alone(kind, base)
+    assert held(engine) == set()
 
 
-def test_adapters_are_kept_in_the_bases_precision(engine) -> None:
+def test_adapters_are_kept_in_the_bases_precision(base, adapters) -> None:
+    engine = TransformersEngine.load(base, adapters["one"])
     kinds = {weight.dtype for name, weight in engine.model.named_parameters() if "lora_" in name}
     assert kinds == {torch.bfloat16}
 
@@ -86,6 +110,10 @@ def rewritten(folder: Path, target: Path, **changes: object) -> Path:
 
 def without_one(tensors: dict) -> dict:
     return dict(list(tensors.items())[1:])
+
+
+def without_base(tensors: dict) -> dict:
+    return {name: tensor for name, tensor in tensors.items() if "base_layer" not in name}
 
 
 def with_nan(tensors: dict) -> dict:
@@ -113,7 +141,7 @@ async def test_an_adapter_that_does_not_fit_is_refused_and_the_others_still_serv
     before = [await say(engine, name) for name in (None, "one", "two")]
     with pytest.raises(AdapterDoesNotFit, match=why):
         engine.add("bad", rewritten(adapters["one"], tmp_path / "bad", **changes))
-    assert {name for name, _ in engine.model.named_parameters() if ".bad" in name} == set()
+    assert held(engine) == {"one", "two"}
     assert [await say(engine, name) for name in (None, "one", "two")] == before
     engine.add("good", adapters["one"])
     assert await say(engine, "good") == before[1]
@@ -134,7 +162,7 @@ async def test_an_adapter_without_effect_is_refused_and_leaves_nothing(engine, b
     before = await say(engine, "one")
     with pytest.raises(AdapterHasNoEffect):
         engine.add("zero", write_adapter(base, tmp_path / "zero", 1, scale=0.0))
-    assert not [name for name, _ in engine.model.named_parameters() if "zero" in name]
+    assert held(engine) == {"one", "two"}
     assert await say(engine, "one") == before
 
 
@@ -145,3 +173,11 @@ def test_files_that_are_no_adapter_are_named(engine, tmp_path) -> None:
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     with pytest.raises(AdapterDoesNotFit, match=tmp_path.name):
         engine.add("torn", tmp_path)
+
+
+async def test_layers_that_are_not_fused_are_refused_by_the_batched_engine(base, tmp_path) -> None:
+    engine = BatchedEngine.load(base)
+    saved = write_adapter(base, tmp_path / "saved", 1, target_modules=["embed_tokens", "q_proj"])
+    with pytest.raises(AdapterDoesNotFit, match="attention and MLP"):
+        engine.add("words", rewritten(saved, tmp_path / "words", tensors=without_base))
+    assert await say(engine) == await alone(BatchedEngine, base)
