@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.identity.issuers import is_origin
-from deployments.drivers import Driver
+from deployments.engine.drivers import Driver
 
 
 class TenantLimits(BaseModel):

@@ -8,14 +8,13 @@ from contextlib import aclosing
 from pathlib import Path
 
 from ray import serve
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments import embedded, metrics, tracing
 from deployments.auditor import LogHandle
+from deployments.calls import answered, is_cancelled
 from deployments.confinement import Demands, require
-from deployments.drivers import Driver, load
+from deployments.engine.drivers import Driver, load
 from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
 from deployments.promoted import NotPromoted, Promotions
@@ -97,8 +96,8 @@ class RemoteModel:
 
     async def problem(self) -> str | None:
         """See ModelPort; a replica that is too busy to say has the problem that it had."""
-        with contextlib.suppress(TimeoutError, RayError, RayServeException):
-            self._problem = await asyncio.wait_for(_said(self._handle), PROBLEM_TIMEOUT_S)
+        with contextlib.suppress(Exception):
+            self._problem = await asyncio.wait_for(answered(self._handle.problem.remote()), PROBLEM_TIMEOUT_S)
         return self._problem
 
     async def stream(self, prompt: Sequence[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
@@ -114,17 +113,16 @@ class RemoteModel:
                     span.add_event("first piece")
                 tokens = piece.tokens
                 yield piece
-        except (RayError, RayServeException) as error:
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            raise ServiceUnavailable("model", type(error).__name__) from error
+        except Exception as error:  # what the replica raised comes as itself or as Ray's, by how Serve is set
             raise ServiceUnavailable("model", type(error).__name__) from error
         finally:
             response.cancel()
             span.set_attribute("preceptor.tokens", tokens)
             span.end()
-
-
-async def _said(handle: DeploymentHandle) -> str | None:
-    said: str | None = await handle.problem.remote()
-    return said
 
 
 def _checked(path: Path) -> embedded.ModelFolder:

@@ -47,7 +47,7 @@ def prompts(path: Path, count: int, longest: int = 1500) -> list[str]:
 def answer(model: Path, asks: Sequence[str], tokens: int, out: Path) -> None:
     """Append an answer to each ask that has none yet; half a last line, from a kill, is written anew."""
     from deployments.chat import SYSTEM, Turn
-    from deployments.engine import TransformersEngine
+    from deployments.engine.transformers_engine import TransformersEngine
     from deployments.generation import Sampling
 
     done = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")] if out.exists() else []

@@ -42,7 +42,7 @@ class Side:
 
     def load(self) -> Answers:
         """The engine of the product, with the adapter in force."""
-        from deployments.engine import TransformersEngine
+        from deployments.engine.transformers_engine import TransformersEngine
 
         return TransformersEngine.load(self.folder, self.adapter)
 

@@ -39,7 +39,7 @@ def sample(
 
     Runs on the processor of this machine, and says how far it is.
     """
-    from deployments.engine import TransformersEngine
+    from deployments.engine.transformers_engine import TransformersEngine
     from deployments.generation import Sampling
 
     sampling = Sampling(WORDS, temperature=0.7, seed=seed)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
-from deployments import lora
-from deployments.batch import CHUNK, Answer, Batch
-from deployments.decoder import Decoder
-from deployments.fused_lora import Fitter
+from deployments.engine import lora
+from deployments.engine.batch import CHUNK, Answer, Batch
+from deployments.engine.decoder import Decoder
+from deployments.engine.fused_lora import Fitter
+from deployments.engine.sampler import Sampler
 from deployments.generation import Sampling
-from deployments.sampler import Sampler
 from tests.unit.deployments.tiny_adapter import write_adapter
 from tests.unit.train.tiny_model import write_model
 

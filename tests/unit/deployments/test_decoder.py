@@ -7,10 +7,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
-from deployments import decoder, lora
-from deployments.decoder import Decoder, Span
-from deployments.fused_lora import Fitter
-from deployments.packed import FEWEST, linear
+from deployments.engine import decoder, lora
+from deployments.engine.decoder import Decoder, Span
+from deployments.engine.fused_lora import Fitter
+from deployments.engine.packed import FEWEST, linear
 from tests.unit.deployments.tiny_adapter import write_adapter
 from tests.unit.train.tiny_model import write_model
 

@@ -11,13 +11,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from deployments import embedded
-from deployments.batched import BatchedEngine
 from deployments.chat import SYSTEM, ChatFormat, Turn
-from deployments.decoder import Decoder
 from deployments.embedded import ModelFilesDiffer, ModelFolder
-from deployments.engine import AdapterHasNoEffect, TransformersEngine
+from deployments.engine.batched import BatchedEngine
+from deployments.engine.decoder import Decoder
+from deployments.engine.sampler import Sampler
+from deployments.engine.transformers_engine import AdapterHasNoEffect, TransformersEngine
 from deployments.generation import EngineFull, Piece, Sampling
-from deployments.sampler import Sampler
 
 MODELS = Path(__file__).resolve().parents[3] / "var" / "models"
 ASKED = [Turn("user", "What is a firewall?")]

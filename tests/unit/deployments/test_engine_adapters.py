@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from deployments.batched import BatchedEngine
 from deployments.chat import Turn
-from deployments.engine import TransformersEngine
+from deployments.engine.batched import BatchedEngine
+from deployments.engine.transformers_engine import TransformersEngine
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Sampling
 from tests.unit.deployments.tiny_adapter import write_adapter
 from tests.unit.train.tiny_model import write_model

@@ -16,7 +16,7 @@ from deployments import embedded, promoted, served
 from deployments.adapter import joined, open_adapter
 from deployments.chat import Turn
 from deployments.embedded import ModelFolder
-from deployments.engine import TransformersEngine
+from deployments.engine.transformers_engine import TransformersEngine
 from deployments.generation import Piece, Sampling
 from deployments.promoted import NotPromoted, Promotion, Promotions
 from deployments.served import NotServed, Served

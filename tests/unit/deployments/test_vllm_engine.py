@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deployments.chat import Turn
-from deployments.drivers import NoDriver, load
+from deployments.engine.drivers import NoDriver, load
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, EngineFull, Sampling
 from tests.unit.deployments.tiny_adapter import write_adapter
 from tests.unit.train.tiny_model import write_model
@@ -73,7 +73,7 @@ def vllm(monkeypatch) -> Iterator[None]:
         vars(module).update(attributes)
         monkeypatch.setitem(sys.modules, name, module)
     yield
-    sys.modules.pop("deployments.vllm_engine", None)
+    sys.modules.pop("deployments.engine.vllm_engine", None)
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ async def test_an_adapter_that_has_no_effect_or_does_not_fit_is_refused(vllm, ba
 
 async def test_closing_a_stream_aborts_its_request_and_a_full_engine_says_so(vllm, base, monkeypatch) -> None:
     engine = load(base, "vllm")
-    monkeypatch.setattr("deployments.vllm_engine.SLOTS", 1)
-    monkeypatch.setattr("deployments.vllm_engine.WAITING", 0)
+    monkeypatch.setattr("deployments.engine.vllm_engine.SLOTS", 1)
+    monkeypatch.setattr("deployments.engine.vllm_engine.WAITING", 0)
     prompt = engine.chat.encode([Turn("user", "Why?")])
     async with aclosing(engine.stream(prompt, Sampling(100_000))) as pieces:
         await anext(pieces)

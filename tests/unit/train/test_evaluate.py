@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from deployments.engine import TransformersEngine
+from deployments.engine.transformers_engine import TransformersEngine
 from tests.unit.train.evaluation_sets import write_public, write_teaching
 from tests.unit.train.tiny_model import write_model
 from train import evaluate

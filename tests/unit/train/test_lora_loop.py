@@ -13,7 +13,7 @@ import torch
 
 from deployments import embedded
 from deployments.chat import ChatFormat
-from deployments.engine import TransformersEngine
+from deployments.engine.transformers_engine import TransformersEngine
 from deployments.generation import Sampling
 from tests.unit.train.tiny_model import write_model, write_rows
 from train.errors import ModelError, RunError

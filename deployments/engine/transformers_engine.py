@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from deployments import lora
 from deployments.chat import ChatFormat, Turn
+from deployments.engine import lora
+from deployments.engine.sampler import Sampler
+from deployments.engine.wording import worded
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Piece, Sampling, StopWords
-from deployments.sampler import Sampler
-from deployments.wording import worded
 
 PROBE = "What is a buffer overflow?"
 PREFILL_CHUNK = 256  # tokens per step: a long prompt must not hold up the others' next token

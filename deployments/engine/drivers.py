@@ -14,24 +14,24 @@ class NoDriver(EngineError):
 
 def load(folder: Path, driver: Driver = "auto") -> Engine:
     """The engine of a base model; `auto` takes the batched one where it knows the model's shape. Raises NoDriver."""
-    from deployments import decoder
+    from deployments.engine import decoder
 
     if driver == "vllm":
         return _vllm(folder)
     if driver == "transformers" or (driver == "auto" and not decoder.fits(folder)):
-        from deployments.engine import TransformersEngine
+        from deployments.engine.transformers_engine import TransformersEngine
 
         return TransformersEngine.load(folder)
     if not decoder.fits(folder):
         raise NoDriver(f"engine batched: expected a model of {', '.join(sorted(decoder.KINDS))}, came {folder.name}")
-    from deployments.batched import BatchedEngine
+    from deployments.engine.batched import BatchedEngine
 
     return BatchedEngine.load(folder)
 
 
 def _vllm(folder: Path) -> Engine:
     try:
-        from deployments.vllm_engine import VllmEngine
+        from deployments.engine.vllm_engine import VllmEngine
     except ImportError as error:
         raise NoDriver(f"engine vllm: expected the package vllm, which has to be installed apart: {error}") from error
     return VllmEngine.load(folder)

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from deployments import lora
-from deployments.batch import Answer, Batch
 from deployments.chat import SYSTEM, ChatFormat, Turn
-from deployments.decoder import Decoder, Deltas, Span
-from deployments.fused_lora import Fitter
+from deployments.engine import lora
+from deployments.engine.batch import Answer, Batch
+from deployments.engine.decoder import Decoder, Deltas, Span
+from deployments.engine.fused_lora import Fitter
+from deployments.engine.sampler import Sampler
+from deployments.engine.wording import worded
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, EngineFull, Piece, Sampling
-from deployments.sampler import Sampler
-from deployments.wording import worded
 
 PROBE = "What is a buffer overflow?"
 SLOTS = 32
@@ -47,7 +47,7 @@ class BatchedEngine:
 
     @classmethod
     def load(cls, folder: Path) -> "BatchedEngine":
-        """Load safetensors weights from a folder that `deployments.decoder.fits`."""
+        """Load safetensors weights from a folder that `deployments.engine.decoder.fits`."""
         # Whatever else runs needs a core too: torch threads that wait for a busy core slow all of them down.
         torch.set_num_threads(min(4, max(1, (os.cpu_count() or 1) - 1)))
         return cls(Decoder.load(folder), ChatFormat.load(folder))

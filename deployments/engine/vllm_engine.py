@@ -17,10 +17,10 @@ from vllm.lora.request import LoRARequest
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from deployments import lora
 from deployments.chat import ChatFormat, Turn
+from deployments.engine import lora
+from deployments.engine.wording import worded
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, EngineFull, Piece, Sampling
-from deployments.wording import worded
 
 PROBE = "What is a buffer overflow?"
 SLOTS, WAITING = 32, 64

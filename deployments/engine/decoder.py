@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from deployments.packed import FEWEST, Linear, best_dtype, linear
+from deployments.engine.packed import FEWEST, Linear, best_dtype, linear
 
 KINDS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from deployments.decoder import Decoder, Deltas, Memory, Span
-from deployments.sampler import Sampler
+from deployments.engine.decoder import Decoder, Deltas, Memory, Span
+from deployments.engine.sampler import Sampler
 
 CHUNK = 64  # tokens of a prompt in a step
 

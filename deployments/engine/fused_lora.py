@@ -1,4 +1,4 @@
-"""LoRA adapters for the fused layers of `deployments.decoder`: read, fitted and multiplied out as peft would have them.
+"""LoRA adapters for the fused layers of the decoder: read, fitted and multiplied out as peft would have them.
 
 peft itself says what an adapter's configuration means: it is put into an empty copy of the model, which holds shapes
 alone, and what peft makes of it there is taken over.
@@ -11,10 +11,10 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForCausalLM
 
-from deployments.decoder import Delta, Deltas
+from deployments.engine.decoder import Delta, Deltas
+from deployments.engine.lora import SAVED_UNDER, Adapters, Lora
+from deployments.engine.packed import linear
 from deployments.generation import AdapterDoesNotFit
-from deployments.lora import SAVED_UNDER, Adapters, Lora
-from deployments.packed import linear
 
 _FUSED = {
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
