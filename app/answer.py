@@ -189,7 +189,7 @@ class Tutor:
         consulted = consulting.begin(self.library, question.asked)
         try:
             decision = await self._check_prompt(exchange, question, context)
-            return await consulting.weigh(await consulted, decision, question.rules.guard, question.asked)
+            return await consulting.weigh(await consulted, decision, question.rules, question.asked)
         finally:
             consulted.cancel()
 

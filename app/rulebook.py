@@ -19,6 +19,7 @@ from guards.errors import PolicyError
 from guards.guard import Guard
 from guards.judge import Judge
 from guards.policy import Policy
+from guards.records import Reader
 from guards.scores import Scorer
 
 AGAIN_AFTER_S = 5.0
@@ -37,6 +38,7 @@ class Rules:
     policy: Policy
     guard: Guard
     guard_digest: str
+    records: Reader  # what this guard lets a model read of the knowledge base
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Rulebook:
 
     def _rules(self, policy: Policy, digest: str, scorers: Callable[[str], Scorer]) -> Rules:
         guard = Guard(policy, scorers(digest), self._timeout_s, self._weights.judge)
-        return Rules(policy, guard, self._weights.cited(digest))
+        return Rules(policy, guard, self._weights.cited(digest), Reader(guard))
 
 
 def _taken_back(live: str, rollout: Rollout) -> Entry:

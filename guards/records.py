@@ -7,6 +7,7 @@ out by rules, and the guard looks at each sentence that remains: in a whole reco
 
 import asyncio
 import re
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from guards import english
@@ -51,6 +52,24 @@ _ORDERS = re.compile(
     r"|return|reveal|roleplay|say|send|show|sign|speak|spell|start|stay|stop|suggest|summari[sz]e|switch|take|talk"
     r"|tell|translate|write)\b"
 )
+
+
+class Reader:
+    """`readable` by one guard, which judges the same text once while it is among the last `most`."""
+
+    def __init__(self, guard: "Guard", most: int = 1024) -> None:
+        self._guard = guard
+        self._most = most
+        self._left: OrderedDict[str, str] = OrderedDict()
+
+    async def read(self, text: str) -> str:
+        """See `readable`; a check that could not run is not remembered."""
+        if text not in self._left:
+            self._left[text] = await readable(text, self._guard)
+            if len(self._left) > self._most:
+                self._left.popitem(last=False)
+        self._left.move_to_end(text)
+        return self._left[text]
 
 
 async def readable(text: str, guard: "Guard") -> str:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.grounding.grounds import GRAPH, MODEL, Grounds
+from app.rulebook import Rules
 from app.wire import ChatRequest
 from deployments.knowledge.consultation import Consultation, Holdings, Passage
 from deployments.knowledge.quoting import beginning
 from deployments.ports import KnowledgePort
 from guards.errors import GuardFault
 from guards.guard import Guard
-from guards.records import readable, states
+from guards.records import Reader, states
 from guards.verdict import Action, Context, Decision, Stage
 
 LONGEST = 480  # characters of a record that a model reads
@@ -48,18 +49,18 @@ def begin(port: KnowledgePort, asked: ChatRequest) -> "asyncio.Task[Consultation
     return asyncio.ensure_future(port.consult(asked.messages[-1].text, before[-1] if before else ""))
 
 
-async def weigh(said: Consultation | None, decision: Decision, guard: Guard, asked: ChatRequest) -> Ruling:
+async def weigh(said: Consultation | None, decision: Decision, rules: Rules, asked: ChatRequest) -> Ruling:
     """What the guard's decision and the knowledge base's word make together."""
     if said is None:
         return Ruling(decision, Grounds())
     if said.outcome is not None:
-        return await _by_graph(said, decision, guard, asked)
+        return await _by_graph(said, decision, rules.guard, asked)
     grounds = Grounds(said.pack)
     if decision.action in (Action.ALLOW, Action.REDACT):
-        grounds.passages = await _clean(said.passages, guard)
+        grounds.passages = await _clean(said.passages, rules.records)
         grounds.by, grounds.dropped = MODEL, len(said.passages) - len(grounds.passages)
     elif decision.category == TAUGHT_FROM and decision.action is Action.TEACH:
-        grounds.passages = await _clean(said.passages, guard)
+        grounds.passages = await _clean(said.passages, rules.records)
     grounds.sources = [each.source for each in grounds.passages]
     return Ruling(decision, grounds)
 
@@ -97,16 +98,16 @@ async def _look_again(plain: str, first: Decision, guard: Guard) -> Decision | N
     return replace(second, verdicts=(*first.verdicts, *second.verdicts))
 
 
-async def _clean(passages: Sequence[Passage], guard: Guard) -> list[Passage]:
+async def _clean(passages: Sequence[Passage], records: Reader) -> list[Passage]:
     """Of each record what only states something, at most LONGEST characters; without the others."""
-    read = await asyncio.gather(*(_read(each, guard) for each in passages))
+    read = await asyncio.gather(*(_read(each, records) for each in passages))
     return [each for each in read if each.text]
 
 
-async def _read(passage: Passage, guard: Guard) -> Passage:
+async def _read(passage: Passage, records: Reader) -> Passage:
     """A check that could not run keeps the record out."""
     try:
-        text = await readable(passage.text, guard)
+        text = await records.read(passage.text)
     except GuardFault:
         text = ""
     title = passage.source.title if states(passage.source.title) else passage.source.id
