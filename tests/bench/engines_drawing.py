@@ -1,0 +1,57 @@
+"""The engines beside each other as one SVG: a panel of tokens per second for each setting. Standard library only."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from tests.bench.curves import COLOURS, STYLE
+from tests.bench.engines_contestants import OURS
+
+NAMES, PANEL, GAP, TOP, ROW = 230, 200, 70, 84, 26
+OTHERS, LIMIT = "#8a8a8a", "#d55e00"
+LEGEND = "bar: median of the rounds; tick: best; dashed: what reading the weights once a step allows"
+
+
+def draw(found: dict[str, Any], title: str) -> str:
+    """The SVG of what `engines_table.figures` gives: the median as a bar, the best round as a tick."""
+    engines: dict[str, Any] = found["engines"]
+    settings = list(next(iter(engines.values()))["settings"]) if engines else []
+    width, height = NAMES + len(settings) * (PANEL + GAP) + 20, TOP + ROW * len(engines) + 40
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+        f'<text class="title" x="20" y="28">{escape(title)}</text>',
+        f'<text class="tick" x="20" y="48">{LEGEND}</text>',
+    ]
+    for number, name in enumerate(engines):
+        parts.append(f'<text x="20" y="{TOP + ROW * number + 17}">{escape(name)}</text>')
+    for number, setting in enumerate(settings):
+        parts += _panel(found, setting, NAMES + number * (PANEL + GAP))
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _panel(found: dict[str, Any], setting: str, left: float) -> Iterator[str]:
+    streams, _, tokens = setting.partition(" x ")
+    rows = [row["settings"][setting] for row in found["engines"].values()]
+    bound = found["bound_tokens_per_s"]
+    most = max(row["tokens_per_s_best"] for row in rows)
+    limit = bound * int(streams) if bound else None
+    full = limit if limit and limit < 2.5 * most else most
+
+    def x(value: float) -> float:
+        return left + PANEL * value / full
+
+    yield f'<text x="{left}" y="{TOP - 12}">{streams} stream(s), {tokens} tokens: tokens/s</text>'
+    for number, (name, row) in enumerate(zip(found["engines"], rows, strict=True)):
+        y, colour = TOP + ROW * number, COLOURS[0] if name == OURS.name else OTHERS
+        wide, best = x(row["tokens_per_s"]) - left, x(row["tokens_per_s_best"])
+        yield f'<rect x="{left}" y="{y + 4}" width="{wide:.1f}" height="{ROW - 8}" fill="{colour}"/>'
+        yield f'<line x1="{best:.1f}" x2="{best:.1f}" y1="{y + 2}" y2="{y + ROW - 2}" stroke="#222"/>'
+        yield f'<text class="tick" x="{best + 5:.1f}" y="{y + 17}">{row["tokens_per_s"]:.0f}</text>'
+    bottom = TOP + ROW * len(rows)
+    if limit and limit <= full:
+        ends = f'x1="{x(limit):.1f}" x2="{x(limit):.1f}" y1="{TOP}" y2="{bottom}"'
+        yield f'<line {ends} stroke="{LIMIT}" stroke-dasharray="5 4"/>'
+    elif limit:
+        yield f'<text class="tick" x="{left}" y="{bottom + 16}">bound: {limit:.0f}</text>'
