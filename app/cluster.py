@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.cleanup import MARK, Run
 from app.doctor import ROOT, CannotStart
 from app.settings import Settings
+from deployments import throughput
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 START_TIMEOUT_S = 120.0
@@ -41,6 +42,7 @@ class Cluster:
     dashboard: str
     token_path: Path
     log: Path
+    places: Mapping[str, str] = field(default_factory=dict)  # of HAProxy's ports and files
 
     def check(self) -> None:
         """Raise CannotStart when the head has ended by itself."""
@@ -58,18 +60,23 @@ class Cluster:
             "RAY_DASHBOARD_ADDRESS": self.dashboard,
             "RAY_USAGE_STATS_ENABLED": "0",
             LOOPBACK: "0",
+            **self.places,
         }
 
 
 def start(settings: Settings, run: Run) -> Cluster:
     """Start the head and wait until it takes connections; raises CannotStart when it does not."""
-    ports = dict(zip((*PORTS, *METRIC_PORTS), free_ports(len(PORTS) + len(METRIC_PORTS)), strict=True))
+    names = (*PORTS, *METRIC_PORTS, *throughput.PORTS)
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    places = throughput.places(Path(run.temp), [ports[name] for name in throughput.PORTS])
     token_path = ray_token(settings.keys)
     log = Path(run.temp) / "start.log"
     with log.open("wb") as output:
         head = subprocess.Popen(
             _command(run, ports),
-            env=head_environment(settings, run, token_path) | {name: str(ports[name]) for name in METRIC_PORTS},
+            env=head_environment(settings, run, token_path)
+            | {name: str(ports[name]) for name in METRIC_PORTS}
+            | places,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -77,7 +84,7 @@ def start(settings: Settings, run: Run) -> Cluster:
             start_new_session=True,
         )
     gcs, dashboard = f"127.0.0.1:{ports['port']}", f"http://127.0.0.1:{ports['dashboard-port']}"
-    return Cluster(head, gcs, dashboard, token_path, log)
+    return Cluster(head, gcs, dashboard, token_path, log, places)
 
 
 def wait_until_up(cluster: Cluster, run: Run) -> None:
@@ -113,22 +120,26 @@ def head_environment(settings: Settings, run: Run, token_path: Path) -> dict[str
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     path = [str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])]
     programs = [str(Path(sys.executable).parent), *filter(None, [inherited.get("PATH")])]
-    return inherited | {
-        MARK: run.run_id,
-        "PRECEPTOR_HOME": str(settings.home),
-        "PRECEPTOR_PORT": str(settings.port),
-        "PYTHONPATH": os.pathsep.join(path),
-        "PATH": os.pathsep.join(programs),  # a job's `python` is ours, activated or not
-        "TMPDIR": run.temp,  # so that what a killed process leaves goes with the rest
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token_path),
-        "RAY_raylet_start_wait_time_s": str(int(START_TIMEOUT_S)),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        LOOPBACK: "0",
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    }
+    return (
+        throughput.SETTINGS
+        | inherited
+        | {
+            MARK: run.run_id,
+            "PRECEPTOR_HOME": str(settings.home),
+            "PRECEPTOR_PORT": str(settings.port),
+            "PYTHONPATH": os.pathsep.join(path),
+            "PATH": os.pathsep.join(programs),  # a job's `python` is ours, activated or not
+            "TMPDIR": run.temp,  # so that what a killed process leaves goes with the rest
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token_path),
+            "RAY_raylet_start_wait_time_s": str(int(START_TIMEOUT_S)),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            LOOPBACK: "0",
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        }
+    )
 
 
 def ray_token(keys: Path) -> Path:

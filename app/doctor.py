@@ -23,11 +23,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.settings import Settings, UnsafeEnvironment, from_environment, require_safe_environment
+from deployments.throughput import LONGEST_FOLDER
 
 ROOT = Path(__file__).parents[1]
 DISK_BYTES = 2 * 1024**3
-# A Unix socket's path has 107 bytes; below the temporary folder Ray needs /session_…/sockets/dash_ReportHead.
-SOCKET_ROOT_BYTES = 107 - len("/preceptor-12345678/session_2026-01-01_00-00-00_123456_4194304/sockets/dash_ReportHead")
+# A Unix socket's path has 107 bytes. In the run's folder Ray's own need 86; HAProxy's leave less.
+SOCKET_ROOT_BYTES = LONGEST_FOLDER - len("/preceptor-12345678")
 
 
 class CannotStart(Exception):

@@ -151,18 +151,27 @@ class Generation:
         return True
 
     async def _close(self, last: str) -> None:
-        """Check the last window, then the whole answer before that window leaves; where it is all there is, once."""
-        window = await self._check(last, Stage.WINDOW, self._sent) if last else None
+        """Check the last window, and the whole answer, before that window leaves; where it is all there is, once."""
+        window, whole = await self._check_last(last)
         if window and not _may_leave(window):
             return self._end("content_filter", window, [])
         tail = window.text if window else ""
-        whole = window
-        if self._sent or tail != last:
+        if tail != last:  # redacted, so the whole is another than the one that was checked
             whole = await self._check(self._sent + tail, Stage.ANSWER, "") if self._sent + tail else None
         if whole and (not _may_leave(whole) or whole.text != self._sent + tail):
             return self._end("content_filter", whole, [])
         self._sent += tail
         return self._end(self._finish or "stop", whole, [self._exchange.window(window)] if window else [], tail)
+
+    async def _check_last(self, last: str) -> tuple[Decision | None, Decision | None]:
+        """The last window and the whole answer with it, at the same time; None for what is empty."""
+        if not self._sent:
+            window = await self._check(last, Stage.WINDOW, "") if last else None
+            return window, window
+        whole = self._check(self._sent + last, Stage.ANSWER, "")
+        if not last:
+            return None, await whole
+        return await asyncio.gather(self._check(last, Stage.WINDOW, self._sent), whole)
 
     def _end(self, finish: str, decision: Decision | None, before: list[Entry], text: str = "") -> None:
         answer = self._exchange.answer(finish, decision, self._usage, self._sent)

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import logging
+import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 from ray import serve
-from ray.exceptions import RayError, RayTaskError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from audit import content, keys
@@ -27,6 +26,8 @@ from audit.record import Entry, Kind
 from audit.search import Late, Search
 from audit.store import join_address, open_store, to_address
 from deployments import metrics, tracing
+from deployments.calls import NoAnswer, answered
+from deployments.confined_worker import CONFINED
 from deployments.group_commit import GroupCommit, Results, Waiting, settle
 from deployments.ports import ServiceUnavailable
 from deployments.serve_recorder import meter
@@ -153,8 +154,8 @@ class AuditLog:
     async def _pin_heads(self) -> None:
         for sibling in self._siblings:
             try:
-                head = await asyncio.wait_for(sibling.head.remote(), TICK_EVERY_S * 5)
-            except (TimeoutError, RayError, RayServeException) as error:
+                head = await asyncio.wait_for(answered(sibling.head.remote()), TICK_EVERY_S * 5)
+            except Exception as error:  # noqa: BLE001  whatever ails a sibling, this log goes on
                 about = {"event": "head_missing", "error": type(error).__name__}
                 logger.warning("a sibling log gave no head: %s", about["error"], extra=about)
                 continue
@@ -165,7 +166,8 @@ class LogHandle:
     """LogPort over a Serve handle: entries that wait travel in one call, in order; a dead writer is waited for."""
 
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
-        self._handle = handle
+        # A confined replica may open no connection to the port where another takes gRPC: docs/sandbox.md.
+        self._handle = handle.options(_by_reference=True) if CONFINED in os.environ else handle
         self._timeout = timeout_s
         self._waiting: list[Waiting] = []
         self._traces: list[tracing.Carrier] = []
@@ -242,12 +244,12 @@ class LogHandle:
             async with asyncio.timeout(self._timeout):
                 while True:
                     try:
-                        return await getattr(self._handle, method).remote(*arguments)
-                    except RayTaskError as error:
-                        raise ServiceUnavailable("log", f"{method} failed") from error
-                    except (RayError, RayServeException) as error:
-                        about = {"event": "log_call_failed", "method": method, "error": type(error).__name__}
+                        return await answered(getattr(self._handle, method).remote(*arguments))
+                    except NoAnswer as error:
+                        about = {"event": "log_call_failed", "method": method, "error": str(error)}
                         logger.warning("log call %s failed: %s; trying again", method, about["error"], extra=about)
                         await asyncio.sleep(0.25)
+                    except Exception as error:
+                        raise ServiceUnavailable("log", f"{method} failed") from error
         except TimeoutError as error:
             raise ServiceUnavailable("log", f"no answer within {self._timeout:g} s") from error

@@ -8,6 +8,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments import metrics, tracing
+from deployments.calls import answered
 from deployments.serve_recorder import meter
 from guards.scores import Scores
 
@@ -72,7 +73,7 @@ class RemoteScorer:
         traced = tracing.carrier()
         response = self._handle.score.remote(list(texts), self._digest, *([traced] if traced else []))
         try:
-            scores: list[Scores] = await response
+            scores: list[Scores] = await answered(response)
         except asyncio.CancelledError:
             response.cancel()  # Serve itself lets the replica go on
             raise

@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments import embedded
+from deployments.calls import answered
 from guards.scores import Scores
 from guards.verdict import Stage
 
@@ -42,7 +43,7 @@ class RemoteJudge:
         """Ask some replica; a caller that has no time left takes its question back."""
         response = self._handle.ask.remote(text, self._digest)
         try:
-            scores: Scores | None = await response
+            scores: Scores | None = await answered(response)
         except asyncio.CancelledError:
             response.cancel()
             raise

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ray import serve
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments import metrics, tracing
+from deployments.calls import answered
 from deployments.knowledge.consultation import Consultation, Holdings, consult, holdings, unknown
 from deployments.knowledge.errors import PackError
 from deployments.knowledge.shelf import Shelf
@@ -101,7 +100,7 @@ class RemoteKnowledge:
     async def _asked(self, method: str, *arguments: object) -> Any:
         response = getattr(self._handle, method).remote(*arguments)
         try:
-            return await asyncio.wait_for(response, self._timeout_s)
-        except (TimeoutError, RayError, RayServeException):
+            return await asyncio.wait_for(answered(response), self._timeout_s)
+        except Exception:  # noqa: BLE001  whatever ails it, the model answers without
             response.cancel()
             return None

@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments import embedded, metrics, tracing
 from deployments.auditor import LogHandle
 from deployments.calls import answered, is_cancelled
+from deployments.coalescing import coalesced
 from deployments.confinement import Demands, require
 from deployments.engine.drivers import Driver, load
 from deployments.generation import Piece, Sampling
@@ -21,7 +22,6 @@ from deployments.promoted import NotPromoted, Promotions
 from deployments.serve_recorder import meter
 from deployments.served import Served
 
-COALESCE_S = 0.04  # a streamed chunk costs about 2 ms of CPU per hop, so tokens travel together
 START_TIMEOUT_S = 60.0
 PROBLEM_TIMEOUT_S = 1.0  # whoever asks whether we are ready waits two seconds
 
@@ -63,14 +63,10 @@ class Model:
             raise RuntimeError("the loop of the Model ended")
 
     async def stream(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
-        """Pieces of about 40 ms of text each; when the caller goes away the generation ends before its next token."""
-        text, since = "", time.monotonic()
-        async with aclosing(self._counted(prompt, sampling, digest)) as pieces:
+        """Pieces of a window or so; when the caller goes away the generation ends before its next token."""
+        async with aclosing(coalesced(self._counted(prompt, sampling, digest))) as pieces:
             async for piece in pieces:
-                text += piece.text
-                if piece.finish_reason or piece.tokens == 1 or time.monotonic() - since > COALESCE_S:
-                    yield Piece(text, piece.tokens, piece.finish_reason)
-                    text, since = "", time.monotonic()
+                yield piece
 
     async def _counted(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
         began, tokens = time.monotonic(), 0

@@ -20,6 +20,8 @@ set +a
 python=.venv/bin/python
 address=${NODE_ADDRESS:-$("$python" -c 'import ray; print(ray.util.get_node_ip_address())')}
 tls=${PRECEPTOR_NODE_TLS:-$HOME/.ray/tls}
+haproxy=${PRECEPTOR_HAPROXY:-$HOME/.ray/h}
+mkdir -p "$haproxy"
 ports=(
   --node-ip-address="$address" --node-manager-port=6800 --object-manager-port=6801 --dashboard-agent-grpc-port=6802
   --runtime-env-agent-port=6803 --dashboard-agent-listen-port=52365 --metrics-export-port=8080
@@ -28,6 +30,10 @@ ports=(
 
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 export PRECEPTOR_MODE=${PRECEPTOR_MODE:-production} PYTHONPATH=$PWD PATH=$PWD/.venv/bin:$PATH
+settings=$("$python" -m deployments.throughput "$haproxy")
+while IFS='=' read -r name value; do # what the node's own settings say already wins
+  [ -n "${!name+set}" ] || export "$name=$value"
+done <<<"$settings"
 export RAY_USE_TLS=1 RAY_TLS_SERVER_CERT=$tls/tls.crt RAY_TLS_SERVER_KEY=$tls/tls.key RAY_TLS_CA_CERT=$tls/ca.crt
 
 [ -n "${RAY_AUTH_TOKEN:-}" ] || [ -s "${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}" ] || {

@@ -15,11 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests.proofs.chaos import chaos
 from tests.proofs.faults import faults
 from tests.proofs.flips import flips
 from tests.proofs.fuzz import fuzz
 from tests.proofs.idle import idle
 from tests.proofs.lives import lives
+from tests.proofs.soak import soak
 from tests.proofs.writers import writers
 from tests.serve.conftest import ROOT, Running, start, stop
 
@@ -104,6 +106,7 @@ def kills(journal: Journal, count: int) -> dict[str, Any]:
 
 
 NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {
+    "chaos": chaos,
     "mixed": mixed,
     "kills": kills,
     "writers": writers,
@@ -112,9 +115,11 @@ NAMES: dict[str, Callable[[Journal, int], dict[str, Any]]] = {
     "lives": lives,
     "fuzz": fuzz,
     "idle": idle,
+    "soak": soak,
 }
 FULL = {"mixed": 200, "kills": 200, "writers": 200, "flips": 8, "faults": 5000, "lives": 1000,
-        "fuzz": 20_000, "idle": 10_000}  # fmt: skip  # faults: all there are
+        "fuzz": 20_000, "idle": 10_000, "chaos": 500, "soak": 12}  # fmt: skip
+# faults: all there are; soak: segments of five minutes
 
 
 def _processor() -> str:

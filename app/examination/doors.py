@@ -1,5 +1,6 @@
 """Ray's doors, tried as a stranger would: without a token, from this host's outer addresses."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -51,21 +52,26 @@ def ray_ports(deployment: Deployment) -> str | None:
 
 
 def haproxy_ports(deployment: Deployment) -> str | None:
-    """HAProxy's statistics and metrics pages have no password and listen everywhere unless their ports are closed."""
+    """HAProxy's statistics and metrics pages have no password, and listen everywhere in Ray's own template."""
     ports = [int(deployment.environment.get(name, default)) for name, default in HAPROXY_PORTS]
     answering = [f"{host}:{port}" for port in ports for host in deployment.outward if _connects(host, port)]
     if answering:
-        return f"HAProxy's pages answer at {', '.join(answering)}; close these ports by a firewall"
+        return (
+            f"HAProxy's pages answer at {', '.join(answering)}; set RAY_SERVE_HAPROXY_BINARY_PATH to "
+            "deployments/private_haproxy.py, or close these ports by a firewall"
+        )
     return None
 
 
 def haproxy_socket(deployment: Deployment) -> str | None:
-    """Ray lets everybody write to HAProxy's command socket, which rules it; its folder must keep others out."""
-    path = Path(deployment.environment.get("RAY_SERVE_HAPROXY_SOCKET_PATH", "/tmp/haproxy-serve/admin.sock"))  # noqa: S108
-    if not path.is_socket() or not path.parent.stat().st_mode & stat.S_IXOTH:
+    """Ray lets everybody write to HAProxy's command socket, which rules it; ours, or its folder, keeps others out."""
+    named = Path(deployment.environment.get("RAY_SERVE_HAPROXY_SOCKET_PATH", "/tmp/haproxy-serve/admin.sock"))  # noqa: S108
+    open_ = [path for path in (named, *named.parent.glob(f"*/{named.name}")) if _is_open(path, named.parent)]
+    if not open_:
         return None
     return (
-        f"every user of this host may command HAProxy by {path}; set RAY_SERVE_HAPROXY_SOCKET_PATH to a folder of 0700"
+        f"every user of this host may command HAProxy by {open_[0]}; set RAY_SERVE_HAPROXY_BINARY_PATH to "
+        "deployments/private_haproxy.py, and RAY_SERVE_HAPROXY_SOCKET_PATH to a folder of 0700"
     )
 
 
@@ -135,6 +141,14 @@ def _speaks_http(listener: Listener) -> bool:
             return wire.recv(8).startswith(b"HTTP/1.")
     except OSError:
         return False
+
+
+def _is_open(path: Path, folder: Path) -> bool:
+    """Whether a socket takes other users' words: they may write to it, and these folders let them pass."""
+    with contextlib.suppress(FileNotFoundError):
+        mode, folders = path.stat().st_mode, [each.stat().st_mode for each in (path.parent, folder)]
+        return stat.S_ISSOCK(mode) and bool(mode & stat.S_IWOTH) and all(each & stat.S_IXOTH for each in folders)
+    return False
 
 
 def _connects(host: str, port: int) -> bool:

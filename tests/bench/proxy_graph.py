@@ -21,6 +21,7 @@ from app.founding import prepare
 from app.ingress import Gateway
 from app.keys import demo_key
 from app.settings import Settings, from_environment
+from deployments.coalescing import coalesced
 from deployments.generation import Piece, Sampling
 from deployments.guard import Guard
 from deployments.library import Knowledge
@@ -65,16 +66,21 @@ async def _score(texts: Sequence[str], *_: Any) -> list[Scores]:
     return [bad if any(word in text.lower() for word in WORDS) else good for text in texts]
 
 
+async def _pieces() -> AsyncGenerator[Piece]:
+    for count, text in enumerate(PIECES, 1):
+        yield Piece(text, count, "stop" if count == len(PIECES) else None)
+
+
 @serve.deployment(name="Model")
 class InstantModel:
-    """Says the same pieces as `proxy_upstream`, at once."""
+    """Says the same pieces as `proxy_upstream`, at once; they travel as the Model's do."""
 
     async def problem(self) -> str | None:
         return None
 
     async def stream(self, prompt: list[int], sampling: Sampling, digest: str) -> AsyncGenerator[Piece]:
-        for count, text in enumerate(PIECES, 1):
-            yield Piece(text, count, "stop" if count == len(PIECES) else None)
+        async for piece in coalesced(_pieces()):
+            yield piece
 
 
 def rules(args: Settings) -> Application:

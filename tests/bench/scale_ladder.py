@@ -12,7 +12,7 @@ from tests.bench.scale_sizing import AMPLE, Objective, demands, log_rate, reacha
 
 REMEDIES = {
     "model": "`max_replicas` of Model; a GPU; a larger batch (`max_ongoing_requests`, `streams`)",
-    "stream": "more Models, or a longer `COALESCE_S` (deployments/model.py)",
+    "stream": "more Models, or a longer `COALESCE_S` (deployments/coalescing.py)",
     "guard": "`max_replicas` of Guard",
     "gateway": "`gateways` and Redis ([limits](limits.md))",
     "knowledge": "`num_replicas` of Knowledge",

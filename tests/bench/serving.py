@@ -1,181 +1,161 @@
-"""What guard, log and graph cost over the bare model, measured in one run.
+"""What guard, log and graph cost over the bare engine: tokens per second, time to the first window, CPU time.
 
-    python -m tests.bench.serving [--json] [--questions 8] [--tokens 48]
+    python -m tests.bench.serving [--json] [--figure FILE] [--questions 16] [--tokens 48] [--streams 1 4 8] [--plain]
 
-Starts a Preceptor of its own in a temporary folder, asks it, stops it, then runs the same prompts and seeds through the
-engine in this process, and times each step (auth, guard, log) alone. Same machine, same weights, one after the other.
+In both runs the engine has one core; guard, graph and clients have the other. The bare engine runs before the graph and
+after it, so that a machine that changes is seen. What the guard's models take is measured alone and taken off the added
+time, since it is work that was asked for, not the graph's. `--plain` starts the graph without HAProxy and the other
+settings of deployments/throughput.py. A second row has the newest knowledge pack of this machine, if there is one.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import statistics
+import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.serve.conftest import Running, start, stop
+from deployments import embedded, throughput
+from tests.bench import serving_drawing, serving_graph
+from tests.bench.load_figures import percentile
+from tests.bench.load_place import newest_pack
+from tests.bench.serving_asked import MODEL_CORE, OTHER_CORE, QUESTIONS, Stretch
+from tests.serve.conftest import MODELS, ROOT
 
-QUESTIONS = [
-    "What is a buffer overflow?",
-    "How does TLS protect a connection?",
-    "Why should passwords be salted?",
-    "What does a web application firewall do?",
-    "Explain the principle of least privilege.",
-    "What is cross-site scripting and how is it prevented?",
-    "How does two-factor authentication help?",
-    "What is a zero-day vulnerability?",
-]
-
-
-def through_the_graph(running: Running, questions: Sequence[str], tokens: int) -> list[dict[str, float]]:
-    """First window and token rate of each question, streamed over HTTP."""
-    rows = []
-    for question in questions:
-        body = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": question}], "seed": 1}
-        body |= {"max_tokens": tokens, "stream": True, "stream_options": {"include_usage": True}}
-        began, first, count = time.perf_counter(), 0.0, 0
-        with running.client() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
-            for line in answer.iter_lines():
-                if '"content":"' in line and '"content":""' not in line and not first:
-                    first = time.perf_counter() - began
-                if '"usage":{' in line:
-                    count = json.loads(line[6:])["usage"]["completion_tokens"]
-        took = time.perf_counter() - began
-        rows.append({"first_s": first, "total_s": took, "tokens": float(count), "rate": count / took})
-    return rows
+TARGETS = {"tokens_per_s_ratio": 0.92, "added_p50_ms": 15.0, "added_p99_ms": 50.0}
+PLAIN = {name: "0" for name in throughput.SETTINGS if name.startswith("RAY_SERVE_ENABLE") or "GRPC" in name} | {
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "1",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1",
+    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
+}
 
 
-def bare_engine(models: Path, questions: Sequence[str], tokens: int) -> list[dict[str, float]]:
-    """The same prompts through the engine in this process; the first window is cut as the Gateway cuts it."""
-    from app.answer import SYSTEM
-    from deployments import embedded
-    from deployments.chat import ChatFormat, Turn
-    from deployments.engine import TransformersEngine
-    from deployments.generation import Sampling
-    from guards.stream import Windows
-
-    folder = embedded.find(models, embedded.NAME)
-    engine, chat = TransformersEngine.load(folder.path), ChatFormat.load(folder.path)
-
-    async def one(question: str) -> dict[str, float]:
-        prompt = chat.encode([Turn("system", SYSTEM), Turn("user", question)])
-        windows, began, first, count = Windows(), time.perf_counter(), 0.0, 0
-        async for piece in engine.stream(prompt, Sampling(tokens, seed=1)):
-            count = piece.tokens
-            if windows.push(piece.text) and not first:
-                first = time.perf_counter() - began
-        took = time.perf_counter() - began
-        return {"first_s": first or took, "total_s": took, "tokens": float(count), "rate": count / took}
-
-    async def all_of_them() -> list[dict[str, float]]:
-        await one("warm up")
-        return [await one(question) for question in questions]
-
-    return asyncio.run(all_of_them())
-
-
-def steps() -> dict[str, float]:
-    """Milliseconds of each step alone, in this process: median of 30."""
-    from app.auth import Role, TokenKey
-    from audit import init, keys
-    from audit.log import Log
-    from audit.record import Entry, Kind
-    from guards.encoder import Encoder
-    from guards.guard import Guard
-    from guards.policy import Policy
-    from guards.verdict import Context, Stage
-
-    encoder, loop = Encoder.load(), asyncio.new_event_loop()
-
-    async def score(texts: Sequence[str]) -> Any:
-        return encoder.score(texts)
-
-    guard = Guard(Policy.load(), score)
-    window = "Certificates bind a public key to a name, so that a client can tell whom it talks to."
-    context = Context(request=QUESTIONS[1], preceding=window)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        TokenKey.create(home / "keys")
-        issuer = TokenKey.load(home / "keys")
-        token, _ = issuer.mint("ada", "school", Role.LEARNER, 600)
-        init.begin(home / "audit", home / "keys", "bench", 1, [])
-        log = Log.open(home / "audit" / "exchange-0", keys.load(home / "keys"))
-        number = iter(range(10**6))
-
-        def append() -> None:
-            fields = {"n": 0, "action": "ALLOW", "category": None, "score_ppm": 0}
-            entry = Entry(Kind.window, f"01a20a1d-5b64-7007-a833-{next(number):012x}", 0, "t", "s", fields, window)
-            log.append([entry])
-
-        return {
-            "auth": _median_ms(lambda: issuer.read(token)),
-            "guard, prompt": _median_ms(lambda: loop.run_until_complete(guard.check(QUESTIONS[1], Stage.PROMPT))),
-            "guard, window": _median_ms(lambda: loop.run_until_complete(guard.check(window, Stage.WINDOW, context))),
-            "log, one record durable": _median_ms(append),
-        }
-
-
-def _median_ms(work: Callable[[], object], repeats: int = 30) -> float:
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
-
-
-def _summary(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {
-        "first_window_ms_p50": statistics.median(row["first_s"] for row in rows) * 1000,
-        "first_window_ms_max": max(row["first_s"] for row in rows) * 1000,
-        "tokens_per_s_p50": statistics.median(row["rate"] for row in rows),
-        "answers": float(len(rows)),
-    }
-
-
-def measure(questions: Sequence[str], tokens: int) -> dict[str, Any]:
+def measure(count: int, tokens: int, streams: Sequence[int], env: dict[str, str]) -> dict[str, Any]:
     """All of it, as one JSON-able object."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        running = start(Path(folder))
-        started_s = time.perf_counter() - began
-        try:
-            running.wait_ready()
-            graph = _summary(through_the_graph(running, questions, tokens))
-        finally:
-            stop(running)
-        bare = _summary(bare_engine(Path(folder) / "models", questions, tokens))
-    ratio = graph["tokens_per_s_p50"] / bare["tokens_per_s_p50"]
+    folder = embedded.prepare(MODELS, print).path
+    before = _bare(folder, count, tokens, streams)
+    taken = _alone("guard", str(folder), OTHER_CORE, count, tokens, given=json.dumps(before["first_windows"]))
+    guard = {int(number): ms for number, ms in taken["took_ms"].items()}
+    with serving_graph.started(None, **env) as place:
+        graph = serving_graph.measure(place, count, tokens, streams)
+    after = _bare(folder, count, tokens, streams)
+    rows = [_row(*each, guard) for each in zip(before["stretches"], after["stretches"], graph, strict=True)]
     return {
-        "graph": graph,
-        "bare": bare,
-        "rate_ratio": ratio,
-        "steps_ms": steps(),
-        "start_s": started_s,
+        "rows": rows,
+        "retrieval": _with_retrieval(count, tokens, streams, env),
+        "guard_ms": _quantiles(guard.values()),
+        "questions": count,
+        "tokens": tokens,
+        "settings": env or "deployments/throughput.py",
         "load_average": os.getloadavg()[0],
     }
 
 
+def _bare(folder: Path, count: int, tokens: int, streams: Sequence[int]) -> dict[str, Any]:
+    return _alone("engine", str(folder), MODEL_CORE, count, tokens, *streams)
+
+
+def _alone(*arguments: object, given: str = "") -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.bench.serving_bare", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, input=given, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _with_retrieval(count: int, tokens: int, streams: Sequence[int], env: dict[str, str]) -> list[dict[str, Any]] | str:
+    """Its prompts are longer and some answers come from records alone, so it stands beside no bare engine."""
+    pack = newest_pack()
+    if pack is None:
+        return "not run: no knowledge pack"
+    with serving_graph.started(pack, **env) as place:
+        return [_told(each) for each in serving_graph.measure(place, count, tokens, streams)]
+
+
+def _row(
+    before: dict[str, Any], after: dict[str, Any], graph: dict[str, Any], guard: dict[int, float]
+) -> dict[str, Any]:
+    bares = [Stretch.from_json(each) for each in (before, after)]
+    rate = statistics.mean(each.tokens_per_s for each in bares)
+    told = _told(graph)
+    bare = {name: statistics.mean(each.first_ms(percent) for each in bares) for name, percent in PERCENTS.items()}
+    own = _quantiles(guard.values())
+    added = {f"added_{name}_ms": told["first_ms"][name] - bare[name] - own[name] for name in PERCENTS}
+    return told | added | {
+        "bare_tokens_per_s": [each.tokens_per_s for each in bares], "bare_first_ms": bare,
+        "tokens_per_s_ratio": told["tokens_per_s"] / rate, "bare_cpu_ms_per_request": before["cpu_ms"],
+    }  # fmt: skip
+
+
+PERCENTS = {"p50": 50, "p99": 99}
+
+
+def _told(measured: dict[str, Any]) -> dict[str, Any]:
+    stretch = Stretch.from_json(measured)
+    return {
+        "streams": stretch.streams, "tokens_per_s": stretch.tokens_per_s, "failed": stretch.failed,
+        "first_ms": {name: stretch.first_ms(percent) for name, percent in PERCENTS.items()},
+        "cpu_ms_per_request": measured["cpu_ms_per_request"],
+    }  # fmt: skip
+
+
+def _quantiles(values: Any) -> dict[str, float]:
+    found = list(values)
+    return {name: percentile(found, percent) or 0.0 for name, percent in PERCENTS.items()}
+
+
+def show(found: dict[str, Any]) -> str:
+    """The table."""
+    own = found["guard_ms"]
+    asked = f"{found['questions']} questions, {found['tokens']} tokens"
+    guard = f"guard alone p50 {own['p50']:.0f} ms, p99 {own['p99']:.0f} ms"
+    rates = f"{'streams':>8}{'bare tok/s':>20}{'graph tok/s':>12}{'ratio':>7}"
+    firsts = f"{'bare first':>12}{'graph first':>12}{'added p50':>11}{'added p99':>11}"
+    lines = [f"{asked}; {guard}; load {found['load_average']:.1f}", f"{rates}{firsts}{'failed':>8}"]
+    for row in found["rows"]:
+        bare = "/".join(f"{rate:.1f}" for rate in row["bare_tokens_per_s"])
+        lines.append(
+            f"{row['streams']:>8}{bare:>20}{row['tokens_per_s']:>12.1f}{row['tokens_per_s_ratio']:>7.2f}"
+            f"{row['bare_first_ms']['p50']:>12.0f}{row['first_ms']['p50']:>12.0f}{row['added_p50_ms']:>11.0f}"
+            f"{row['added_p99_ms']:>11.0f}{row['failed']:>8}"
+        )
+    lines += _retrieval_lines(found["retrieval"])
+    for row in found["rows"]:
+        used = sorted(row["cpu_ms_per_request"].items(), key=lambda pair: -pair[1])
+        lines.append(
+            f"CPU ms a request, {row['streams']} streams: " + ", ".join(f"{kind} {ms:.0f}" for kind, ms in used)
+        )
+    return "\n".join(lines)
+
+
+def _retrieval_lines(rows: list[dict[str, Any]] | str) -> list[str]:
+    if isinstance(rows, str):
+        return [f"with a knowledge pack: {rows}"]
+    return [
+        f"with a knowledge pack, {row['streams']} streams: {row['tokens_per_s']:.1f} tok/s, first window p50 "
+        f"{row['first_ms']['p50']:.0f} ms, p99 {row['first_ms']['p99']:.0f} ms, {row['failed']} failed"
+        for row in rows
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table, and with --json one object last."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
+    """Print the table, and with --json one object last."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
+    parser.add_argument("--figure", type=Path)
+    parser.add_argument(
+        "--questions", type=int, default=len(QUESTIONS), choices=range(1, len(QUESTIONS) + 1), metavar="N"
+    )
     parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 8])
+    parser.add_argument("--plain", action="store_true")
     given = parser.parse_args(arguments)
-    found = measure(QUESTIONS[: given.questions], given.tokens)
-    print(f"{'':28}{'bare engine':>14}{'whole graph':>14}")
-    for name in ("first_window_ms_p50", "first_window_ms_max", "tokens_per_s_p50"):
-        print(f"{name:28}{found['bare'][name]:14.1f}{found['graph'][name]:14.1f}")
-    print(f"token rate, graph / bare: {found['rate_ratio']:.2f}   start: {found['start_s']:.0f} s")
-    for name, ms in found["steps_ms"].items():
-        print(f"{name:28}{ms:11.2f} ms")
+    found = measure(given.questions, given.tokens, given.streams, PLAIN if given.plain else {})
+    print(show(found))
+    if given.figure:
+        given.figure.write_text(serving_drawing.draw(found, TARGETS))
     if given.json:
         print(json.dumps(found))
     return 0

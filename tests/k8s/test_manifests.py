@@ -9,6 +9,7 @@ import yaml
 from kubernetes_validate import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
+from deployments import throughput
 from deployments.placement import LABEL, PARTS, placed
 from tests.k8s import schemas
 from tests.k8s.render import Object, containers_in, expand
@@ -106,6 +107,13 @@ def test_the_graph_is_that_of_serve_yaml_but_for_what_a_cluster_behind_an_edge_n
     assert (ours["logging_config"].pop("encoding"), theirs["logging_config"].pop("encoding")) == ("JSON", "TEXT")
     assert (ours["applications"][0].pop("args"), theirs["applications"][0].pop("args")) == ({"behind_tls": True}, {})
     assert ours == placed(theirs)
+
+
+def test_serve_runs_on_the_settings_that_the_launcher_sets() -> None:
+    (settings,) = [each for each in of_kind("ConfigMap") if each["metadata"]["name"] == "settings"]
+    given = {name: value for name, value in settings["data"].items() if name.startswith("RAY_SERVE_")}
+    image = str(ROOT), "/opt/preceptor"
+    assert given == {name: value.replace(*image) for name, value in throughput.SETTINGS.items()}
 
 
 def test_nodes_bear_the_labels_that_the_graph_asks_for_and_the_head_takes_no_replica() -> None:

@@ -72,7 +72,14 @@ def test_no_node_of_ray_reaches_what_lets_one_act_as_an_operator(part: str, port
     assert not any(NETWORK.lets(pod(part), pod(other), port) for other in RAY)
 
 
-@pytest.mark.parametrize("port", [GCS, DASHBOARD, CLIENT, AGENT, METRICS, HTTP, MONITOR, 10002, 30000])
+def test_the_gateway_alone_calls_replicas_directly() -> None:
+    direct = (32768, 60999)
+    for part in RAY:
+        reached = {other for other in RAY for port in direct if NETWORK.lets(pod(part), pod(other), port)}
+        assert reached == ({"trusted", "guard", "model"} if part == "trusted" else set())
+
+
+@pytest.mark.parametrize("port", [GCS, DASHBOARD, CLIENT, AGENT, METRICS, HTTP, MONITOR, 10002, 30000, 32768])
 @pytest.mark.parametrize("part", [*RAY, "monitor", "founding"])
 def test_a_stranger_reaches_nothing(part: str, port: int) -> None:
     for stranger in (outsider("stranger"), outsider("preceptor"), pod("trainer", "preceptor-jobs")):

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import yaml
 from app import deploy, doctor, founding, keys
 from app.cluster import free_ports
 from app.settings import Settings
-from deployments import embedded
+from deployments import embedded, throughput
 from tests.serve.clients import Clients, is_clean, look
 from tests.serve.conftest import MODELS, ROOT, Running
 from tests.serve.node_loss import own_cluster
@@ -116,25 +117,32 @@ def wait_for(count: int, clients: Clients, moment: float) -> None:
         time.sleep(0.2)
 
 
-def main(home: Path) -> int:
-    """Exit 0 when it ran to its end; what it found is for the caller to judge."""
-    dashboard, port = free_ports(2)
+@contextlib.contextmanager
+def standing(home: Path) -> Iterator[tuple[Any, Running]]:
+    """The graph on its three nodes, on the settings that the launcher has, and the cluster; gone at the end."""
+    dashboard, port, *ports = free_ports(2 + len(throughput.PORTS))
     os.environ["PRECEPTOR_HOME"] = str(home)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with contextlib.redirect_stdout(sys.stderr):
-        embedded.prepare(MODELS, print)
-        (home / "models").symlink_to(MODELS)
-        settings = Settings(home=home, port=port)
-        founding.prepare(settings, print)
-        http = {"host": "127.0.0.1", "port": port, "location": "HeadOnly"}
-        head = {"include_dashboard": True, "dashboard_port": dashboard, "resources": {"head": 1}}
-        temporary = tempfile.TemporaryDirectory(prefix="ray-", dir=doctor.socket_root())
-        workers = [
-            {"num_cpus": 2, "node_ip_address": "127.0.0.1", "resources": {"worker": 1, name: 1}}
-            for name in ("first", "second")
-        ]
-        with temporary as folder, own_cluster(folder, http, workers, **head) as cluster:
-            found = lose_a_worker(cluster, start(settings, f"http://127.0.0.1:{dashboard}"))
+    embedded.prepare(MODELS, print)
+    (home / "models").symlink_to(MODELS)
+    settings = Settings(home=home, port=port)
+    founding.prepare(settings, print)
+    http = {"host": "127.0.0.1", "port": port, "location": "HeadOnly"}
+    head = {"include_dashboard": True, "dashboard_port": dashboard, "resources": {"head": 1}}
+    workers = [
+        {"num_cpus": 2, "node_ip_address": "127.0.0.1", "resources": {"worker": 1, name: 1}}
+        for name in ("first", "second")
+    ]
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=doctor.socket_root()) as folder:
+        os.environ |= throughput.SETTINGS | throughput.places(Path(folder), ports)
+        with own_cluster(folder, http, workers, **head) as cluster:
+            yield cluster, start(settings, f"http://127.0.0.1:{dashboard}")
+
+
+def main(home: Path) -> int:
+    """Exit 0 when it ran to its end; what it found is for the caller to judge."""
+    with contextlib.redirect_stdout(sys.stderr), standing(home) as (cluster, running):
+        found = lose_a_worker(cluster, running)
     print(json.dumps(found))
     return 0
 

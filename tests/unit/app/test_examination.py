@@ -197,14 +197,21 @@ def test_haproxys_pages_are_found_where_they_answer() -> None:
     assert doors.haproxy_ports(here) is None
 
 
-def test_haproxys_command_socket_must_lie_where_others_cannot_go(tmp_path: Path) -> None:
-    here = deployment(RAY_SERVE_HAPROXY_SOCKET_PATH=str(tmp_path / "s"))
+@pytest.mark.parametrize("node", ["", "node"])
+def test_haproxys_command_socket_is_for_its_user_or_lies_where_others_cannot_go(tmp_path: Path, node: str) -> None:
+    """Ray 2.60 puts the folder of a node in between."""
+    here, path = deployment(RAY_SERVE_HAPROXY_SOCKET_PATH=str(tmp_path / "s")), tmp_path / node / "s"
+    path.parent.mkdir(exist_ok=True)
     assert doors.haproxy_socket(here) is None
     with socket.socket(socket.AF_UNIX) as wire:
-        wire.bind(str(tmp_path / "s"))
+        wire.bind(str(path))
+        path.chmod(0o666)
         tmp_path.chmod(0o755)
-        assert str(tmp_path / "s") in (doors.haproxy_socket(here) or "")
+        assert str(path) in (doors.haproxy_socket(here) or "")
         tmp_path.chmod(0o700)
+        assert doors.haproxy_socket(here) is None
+        tmp_path.chmod(0o755)
+        path.chmod(0o600)
         assert doors.haproxy_socket(here) is None
 
 

@@ -11,6 +11,7 @@ from audit.errors import BadEntry
 from audit.receipt import Receipt
 from audit.record import Entry, Kind
 from deployments.auditor import LogHandle
+from deployments.confined_worker import CONFINED
 from deployments.ports import ServiceUnavailable
 
 
@@ -30,6 +31,11 @@ class Method:
 class Handle:
     def __init__(self, act: Callable[[list[Entry]], Any]) -> None:
         self.append = Method(act)
+        self.asked: dict[str, Any] = {}
+
+    def options(self, **asked: Any) -> "Handle":
+        self.asked = asked
+        return self
 
 
 def entry(seq: int) -> Entry:
@@ -76,7 +82,7 @@ async def test_an_error_nobody_foresaw_answers_all_who_wait(error: type[BaseExce
     def act(_: list[Entry]) -> list[Receipt]:
         raise error
 
-    log = LogHandle(Handle(act), 5)  # type: ignore[arg-type]
+    log = LogHandle(Handle(act), 0.3)  # type: ignore[arg-type]
     done = await asyncio.wait_for(
         asyncio.gather(*(log.append([entry(seq)]) for seq in range(3)), return_exceptions=True), 5
     )
@@ -91,3 +97,12 @@ async def test_a_bad_entry_fails_its_own_caller_alone() -> None:
     good, bad = await asyncio.gather(log.append([entry(0)]), log.append([entry(1)]), return_exceptions=True)
     assert isinstance(good, list)
     assert isinstance(bad, BadEntry)
+
+
+def test_only_a_confined_caller_goes_by_rays_own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONFINED, raising=False)
+    free, confined = Handle(receipts), Handle(receipts)
+    LogHandle(free, 5)  # type: ignore[arg-type]
+    monkeypatch.setenv(CONFINED, "Landlock ABI 7")
+    LogHandle(confined, 5)  # type: ignore[arg-type]
+    assert (free.asked, confined.asked) == ({}, {"_by_reference": True})

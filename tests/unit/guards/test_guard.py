@@ -118,13 +118,12 @@ async def test_no_verdict_at_all_is_a_fault(judge, monkeypatch):
         await judge().check("text", Stage.PROMPT)
 
 
-async def test_calls_do_not_mix_and_nothing_is_kept(judge):
+async def test_calls_do_not_mix(judge):
     guard = judge(worm=HARM)
     texts = [f"{'worm' if i % 2 else 'rose'} {i}" for i in range(100)]
     decisions = await asyncio.gather(*(guard.check(text, Stage.PROMPT) for text in texts))
     assert [d.text for d in decisions] == texts
     assert [d.action is Action.REFUSE for d in decisions] == [bool(i % 2) for i in range(100)]
-    assert not guard._validators._guard.history
 
 
 async def test_no_socket_is_opened(judge, monkeypatch):
