@@ -21,7 +21,7 @@ from deployments.generation import Engine, EngineError, Piece, Sampling
 from deployments.ports import LogPort, ServiceUnavailable
 from deployments.promoted import NotPromoted, Promotion, Promotions
 
-POLL_EVERY_S = 1.0
+POLL_EVERY_S = 3.0  # a question that names a newer promotion does not wait for it
 AGAIN_AFTER_S = 30.0
 
 logger = logging.getLogger("ray.serve")

@@ -34,6 +34,7 @@ class Limiter:
     limits: Limits
     counts: Counts
     names: Pseudonyms
+    is_alone: bool = False  # counts in this process are never late, only the process is
     _ends: set[asyncio.Task[None]] = field(default_factory=set)  # the loop itself holds tasks weakly
 
     @classmethod
@@ -47,7 +48,11 @@ class Limiter:
     @classmethod
     def alone(cls, limits: Limits, clock: Callable[[], float] = time.monotonic) -> "Limiter":
         """The limiter of a single Gateway."""
-        return cls(limits, in_process(clock), Pseudonyms(secrets.token_bytes(32)))
+        return cls(limits, in_process(clock), Pseudonyms(secrets.token_bytes(32)), is_alone=True)
+
+    @property
+    def _patience_s(self) -> float | None:
+        return None if self.is_alone else self.limits.limits_timeout_s
 
     async def check(self, who: Principal) -> dict[str, str]:
         """Count one request; the header fields that tell what is left.
@@ -113,7 +118,7 @@ class Limiter:
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self.limits.limits_timeout_s):
+            async with asyncio.timeout(self._patience_s):
                 yield
         except (StorageError, TimeoutError) as error:
             about = {"event": "counts_unavailable", "error": _named(error)}
@@ -126,7 +131,7 @@ class Limiter:
 
         async def end() -> None:
             try:
-                async with asyncio.timeout(self.limits.limits_timeout_s):
+                async with asyncio.timeout(self._patience_s):
                     await asyncio.gather(*calls)
             except (StorageError, TimeoutError) as error:
                 about = {"event": "end_uncounted", "error": _named(error)}

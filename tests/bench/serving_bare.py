@@ -19,6 +19,7 @@ from typing import Any
 from tests.bench.serving_asked import SEED, Answer, Stretch, asked
 
 WARM_UP_TOKENS = 8
+ADAPTER = "shipped"
 
 
 async def _nothing_is_held(_: str) -> list[str] | None:
@@ -26,10 +27,11 @@ async def _nothing_is_held(_: str) -> list[str] | None:
 
 
 class _Bare:
-    """ModelPort over an engine in this process."""
+    """ModelPort over an engine in this process, with the adapter that the graph has too."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, adapter: Path) -> None:
         self._engine = engine
+        engine.add(ADAPTER, adapter)
 
     async def problem(self) -> str | None:
         """None: it is here."""
@@ -37,7 +39,7 @@ class _Bare:
 
     def stream(self, prompt: Sequence[int], sampling: Any, _: str) -> AsyncGenerator[Any]:
         """The engine's pieces."""
-        pieces: AsyncGenerator[Any] = self._engine.stream(prompt, sampling)
+        pieces: AsyncGenerator[Any] = self._engine.stream(prompt, sampling, ADAPTER)
         return pieces
 
 
@@ -75,10 +77,11 @@ async def _stretch(model: Any, chat: Any, count: int, tokens: int, streams: int)
 
 def engine(folder: Path, count: int, tokens: int, streams: Sequence[int]) -> dict[str, Any]:
     """Each number of streams in turn, and the first windows that came; CPU seconds of the process with them."""
+    from app.shipped import SHIPPED
     from deployments.chat import ChatFormat
     from deployments.engine.drivers import load
 
-    model, chat = _Bare(load(folder)), ChatFormat.load(folder)
+    model, chat = _Bare(load(folder), SHIPPED / folder.name), ChatFormat.load(folder)
 
     async def all_of_them() -> dict[str, Any]:
         await _answer(model, chat, 0, "warm up", WARM_UP_TOKENS)

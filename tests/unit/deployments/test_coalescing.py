@@ -10,9 +10,7 @@ from deployments.coalescing import COALESCE_S, coalesced
 from deployments.generation import Piece
 from guards.stream import Windows
 
-TEXT = (
-    "A firewall looks at what passes between two networks. It lets through what a rule allows. Nothing else gets by."
-)
+TEXT = "A firewall looks at what passes between two networks. It lets through what a rule allows. Nothing else gets by."
 
 
 class Clock:
