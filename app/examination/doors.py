@@ -144,10 +144,13 @@ def _speaks_http(listener: Listener) -> bool:
 
 
 def _is_open(path: Path, folder: Path) -> bool:
-    """Whether a socket takes other users' words: they may write to it, and these folders let them pass."""
-    with contextlib.suppress(FileNotFoundError):
+    """Whether a socket takes other users' words: somebody listens, they may write, and these folders let them pass."""
+    with contextlib.suppress(OSError):
         mode, folders = path.stat().st_mode, [each.stat().st_mode for each in (path.parent, folder)]
-        return stat.S_ISSOCK(mode) and bool(mode & stat.S_IWOTH) and all(each & stat.S_IXOTH for each in folders)
+        if stat.S_ISSOCK(mode) and mode & stat.S_IWOTH and all(each & stat.S_IXOTH for each in folders):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(path))  # what a dead HAProxy left behind refuses
+            return True
     return False
 
 

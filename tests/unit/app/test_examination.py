@@ -207,6 +207,8 @@ def test_haproxys_command_socket_is_for_its_user_or_lies_where_others_cannot_go(
         wire.bind(str(path))
         path.chmod(0o666)
         tmp_path.chmod(0o755)
+        assert doors.haproxy_socket(here) is None, "nobody listens"
+        wire.listen()
         assert str(path) in (doors.haproxy_socket(here) or "")
         tmp_path.chmod(0o700)
         assert doors.haproxy_socket(here) is None
