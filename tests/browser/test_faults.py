@@ -144,6 +144,7 @@ async def test_two_tabs_on_one_conversation_lose_nothing(site: Site, wire: Wire,
     asked = ["First", "From the one", "From the other"]
     assert [await questions(page) for page in (visitor.page, other.page)] == [asked, asked]
     assert await visitor.page.evaluate(STORED) == [[[question, "done"] for question in asked]]
+    site.world.model.text = TEXT * 8  # longer than it takes to open one more tab
     await begun(other, "Closed while it comes")
     fresh = await visitor.context.new_page()
     await fresh.goto(wire.url)
