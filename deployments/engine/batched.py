@@ -4,24 +4,22 @@ Requests, cancellations and adapters are taken up between two steps, on that thr
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from deployments.chat import SYSTEM, ChatFormat, Turn
-from deployments.engine import lora
+from deployments.chat import SYSTEM, ChatFormat
+from deployments.engine import lora, probe
 from deployments.engine.batch import Answer, Batch
 from deployments.engine.decoder import Decoder, Deltas, Span
 from deployments.engine.fused_lora import Fitter
+from deployments.engine.packed import leave_a_core
+from deployments.engine.probe import require_effect
 from deployments.engine.sampler import Sampler
 from deployments.engine.wording import worded
-from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, EngineFull, Piece, Sampling
+from deployments.generation import EngineFull, Piece, Sampling
 
-PROBE = "What is a buffer overflow?"
 SLOTS = 32
 WAITING = 64
 ROOM = 16 * 1024  # tokens whose keys and values are held; deployments.garden reserves memory for as many
@@ -48,18 +46,14 @@ class BatchedEngine:
     @classmethod
     def load(cls, folder: Path) -> "BatchedEngine":
         """Load safetensors weights from a folder that `deployments.engine.decoder.fits`."""
-        # Whatever else runs needs a core too: torch threads that wait for a busy core slow all of them down.
-        torch.set_num_threads(min(4, max(1, (os.cpu_count() or 1) - 1)))
+        leave_a_core()
         return cls(Decoder.load(folder), ChatFormat.load(folder))
 
     def add(self, name: str, folder: Path) -> None:
         """See Engine."""
         deltas = self._fitter.fit(name, lora.read(folder))
         before, after = (self._worker.submit(self._probe, it).result() for it in (None, deltas))
-        if torch.equal(before, after):
-            raise AdapterHasNoEffect(f"adapter {folder.name}: expected other logits than the base's, came the same")
-        if not bool(after.isfinite().all()):
-            raise AdapterDoesNotFit(f"adapter {folder.name}: expected finite logits, came others")
+        require_effect(folder, before, after)
         self._worker.submit(self._batch.adapters.__setitem__, name, deltas).result()
 
     def drop(self, name: str) -> None:
@@ -121,7 +115,7 @@ class BatchedEngine:
 
     def _probe(self, deltas: Deltas | None) -> Any:
         """Logits after one fixed question."""
-        prompt = self.chat.encode([Turn("user", PROBE)])
+        prompt = probe.prompt(self.chat)
         return self._decoder.logits([Span(prompt, self._decoder.memory(len(prompt)))], deltas)
 
 

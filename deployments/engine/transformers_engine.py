@@ -7,7 +7,6 @@ that thread too, between two steps.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -17,13 +16,14 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from deployments.chat import ChatFormat, Turn
-from deployments.engine import lora
+from deployments.chat import ChatFormat
+from deployments.engine import lora, probe
+from deployments.engine.packed import leave_a_core
+from deployments.engine.probe import require_effect
 from deployments.engine.sampler import Sampler
 from deployments.engine.wording import worded
-from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, Piece, Sampling, StopWords
+from deployments.generation import EngineError, Piece, Sampling, StopWords
 
-PROBE = "What is a buffer overflow?"
 PREFILL_CHUNK = 256  # tokens per step: a long prompt must not hold up the others' next token
 GIVEN = "given"  # name of the adapter that an engine was loaded with
 
@@ -57,8 +57,7 @@ class TransformersEngine:
 
         Raises what `add` raises.
         """
-        # Whatever else runs needs a core too: torch threads that wait for a busy core slow all of them down.
-        torch.set_num_threads(min(4, max(1, (os.cpu_count() or 1) - 1)))
+        leave_a_core()
         chat = ChatFormat.load(folder)
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.bfloat16, use_safetensors=True, local_files_only=True, trust_remote_code=False
@@ -77,12 +76,11 @@ class TransformersEngine:
         read = lora.read(folder)
         self._worker.submit(self._adapters.add, name, read).result()
         before, after = (self._worker.submit(self._probe, it).result() for it in (None, name))
-        if not torch.equal(before, after) and bool(after.isfinite().all()):
-            return
-        self.drop(name)
-        if torch.equal(before, after):
-            raise AdapterHasNoEffect(f"adapter {folder.name}: expected other logits than the base's, came the same")
-        raise AdapterDoesNotFit(f"adapter {folder.name}: expected finite logits, came others")
+        try:
+            require_effect(folder, before, after)
+        except EngineError:
+            self.drop(name)
+            raise
 
     def drop(self, name: str) -> None:
         """Forget an adapter that no stream uses any more. Blocks."""
@@ -168,4 +166,4 @@ class TransformersEngine:
     def _probe(self, adapter: str | None) -> Any:
         """Logits of one fixed question."""
         self._adapters.use(adapter)
-        return self.model(input_ids=torch.tensor([self.chat.encode([Turn("user", PROBE)])])).logits
+        return self.model(input_ids=torch.tensor([probe.prompt(self.chat)])).logits

@@ -17,12 +17,11 @@ from vllm.lora.request import LoRARequest
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from deployments.chat import ChatFormat, Turn
-from deployments.engine import lora
+from deployments.chat import ChatFormat
+from deployments.engine import lora, probe
 from deployments.engine.wording import worded
 from deployments.generation import AdapterDoesNotFit, AdapterHasNoEffect, EngineFull, Piece, Sampling
 
-PROBE = "What is a buffer overflow?"
 SLOTS, WAITING = 32, 64
 RANK = 64  # the highest of an adapter
 _LOOKED_AT = 20  # of the likeliest next tokens
@@ -113,7 +112,7 @@ class VllmEngine:
 
     async def _probe(self, adapter: Any) -> dict[int, float]:
         """The likeliest tokens after one fixed question, with the logarithms of their chances."""
-        prompt = self.chat.encode([Turn("user", PROBE)])
+        prompt = probe.prompt(self.chat)
         wishes = SamplingParams(max_tokens=1, temperature=0, logprobs=_LOOKED_AT, detokenize=False)
         found: dict[int, float] = {}
         async with aclosing(self._generate(prompt, wishes, adapter)) as outputs:

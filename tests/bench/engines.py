@@ -24,9 +24,10 @@ from typing import Any
 from deployments import embedded
 from deployments.chat import SYSTEM, ChatFormat, Turn
 from tests.bench import engines_contestants as who
-from tests.bench.engines_contestants import ROOT, Contestant, NotRun, Task
+from tests.bench.engines_contestants import ROOT, Contestant, Task
 from tests.bench.engines_drawing import draw
 from tests.bench.engines_table import figures, table
+from tests.bench.environments import NotRun
 from tests.bench.guard import commit, machine
 
 STREAMS = (1, 8)

@@ -5,15 +5,15 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deployments import embedded
 from tests.bench import engines_gguf
+from tests.bench.environments import NotRun, environment, is_made, output
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
@@ -25,13 +25,8 @@ PINS = {
     "llamacpp": ("xllamacpp==2026.10.11549",),
 }
 UNWANTED = {"vllm": ("torchvision", "torchaudio", "torchcodec")}
-INSTALL_S = 1800.0
 ROUND_S = 1200.0
 SETUP = "python -m tests.bench.engines --setup"
-
-
-class NotRun(Exception):
-    """An engine is not here, or did not end well; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ def play(contestant: Contestant, spec: dict[str, Any], home: Path) -> dict[str, 
     here = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     own = here | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
     command = [str(python(contestant, home)), "-m", "tests.bench.engines_reader"]
-    said = _run(command, ROUND_S, input=json.dumps(spec), cwd=home, env=own)
+    said = output(command, ROUND_S, input=json.dumps(spec), cwd=home, env=own)
     found: dict[str, Any] = json.loads(said)
     return found
 
@@ -99,8 +94,7 @@ def python(contestant: Contestant, home: Path) -> Path:
     if contestant.environment is None:
         return Path(sys.executable)
     found = home / contestant.environment / "bin" / "python"
-    made = home / contestant.environment / "pins.txt"
-    if not made.is_file() or made.read_text() != _listed(PINS[contestant.environment]):
+    if not is_made(home / contestant.environment, PINS[contestant.environment]):
         raise NotRun(f"not installed; {SETUP}")
     if "file" in contestant.more and not (home / contestant.more["file"]).is_file():
         raise NotRun(f"{contestant.more['file']} is not there; {SETUP}")
@@ -122,42 +116,10 @@ def set_up(home: Path) -> None:
         environment(home / name, pins, UNWANTED.get(name, ()))
 
 
-def environment(folder: Path, pins: Sequence[str], unwanted: Sequence[str] = ()) -> None:
-    """Make a virtual environment once; a half-made one is made anew. Raises NotRun."""
-    made = folder / "pins.txt"
-    if made.is_file() and made.read_text() == _listed(pins):
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", str(folder)], INSTALL_S)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "install", *pins], INSTALL_S)
-    if unwanted:
-        _run([*pip, "uninstall", "--yes", *unwanted], INSTALL_S)
-    made.write_text(_listed(pins))
-
-
-def _listed(pins: Sequence[str]) -> str:
-    return "\n".join(pins) + "\n"
-
-
 def digest(spec: Mapping[str, Any]) -> str:
     """What a kept round must agree with to count: its spec and, where the engine is ours, its source."""
     taken = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
     if spec["driver"] == OURS.driver:
-        for path in sorted(Path(spec["root"], "deployments").glob("*.py")):
+        for path in sorted(Path(spec["root"], "deployments").rglob("*.py")):
             taken.update(path.read_bytes())
     return taken.hexdigest()[:12]
-
-
-def _run(command: Sequence[str], limit_s: float, **more: Any) -> str:
-    """What a command printed; NotRun with its last complaint, or when it takes too long."""
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit_s, **more)
-    except subprocess.TimeoutExpired as error:
-        raise NotRun(f"expected an end within {limit_s:g} s, got none") from error
-    except OSError as error:
-        raise NotRun(str(error)) from error
-    if done.returncode != 0:
-        complaints = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
-        raise NotRun(complaints[-1].strip()[:300])
-    return str(done.stdout)

@@ -1,14 +1,14 @@
 """The engines beside each other as one SVG: a panel of tokens per second for each setting. Standard library only."""
 
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
-from tests.bench.curves import COLOURS, STYLE
+from tests.bench.bars import OTHERS, ROW, TOP, Frame
+from tests.bench.curves import COLOURS
 from tests.bench.engines_contestants import OURS
 
-NAMES, PANEL, GAP, TOP, ROW = 230, 200, 70, 84, 26
-OTHERS, LIMIT = "#8a8a8a", "#d55e00"
+FRAME = Frame(names=230, panel=200)
+LIMIT = "#d55e00"
 LEGEND = "bar: median of the rounds; tick: best; dashed: what reading the weights once a step allows"
 
 
@@ -16,19 +16,7 @@ def draw(found: dict[str, Any], title: str) -> str:
     """The SVG of what `engines_table.figures` gives: the median as a bar, the best round as a tick."""
     engines: dict[str, Any] = found["engines"]
     settings = list(next(iter(engines.values()))["settings"]) if engines else []
-    width, height = NAMES + len(settings) * (PANEL + GAP) + 20, TOP + ROW * len(engines) + 40
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
-        f"<style>{STYLE}</style>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text class="title" x="20" y="28">{escape(title)}</text>',
-        f'<text class="tick" x="20" y="48">{LEGEND}</text>',
-    ]
-    for number, name in enumerate(engines):
-        parts.append(f'<text x="20" y="{TOP + ROW * number + 17}">{escape(name)}</text>')
-    for number, setting in enumerate(settings):
-        parts += _panel(found, setting, NAMES + number * (PANEL + GAP))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return FRAME.draw(title, LEGEND, list(engines), settings, lambda setting, left: _panel(found, setting, left))
 
 
 def _panel(found: dict[str, Any], setting: str, left: float) -> Iterator[str]:
@@ -40,7 +28,7 @@ def _panel(found: dict[str, Any], setting: str, left: float) -> Iterator[str]:
     full = limit if limit and limit < 2.5 * most else most
 
     def x(value: float) -> float:
-        return left + PANEL * value / full
+        return left + FRAME.panel * value / full
 
     yield f'<text x="{left}" y="{TOP - 12}">{streams} stream(s), {tokens} tokens: tokens/s</text>'
     for number, (name, row) in enumerate(zip(found["engines"], rows, strict=True)):

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.bench.environments import NotRun
 from tests.bench.guard_drawing import draw
-from tests.bench.guard_peers import NAMES, ROOT, NotRun, Run, read
+from tests.bench.guard_peers import NAMES, ROOT, Run, read
 from tests.bench.guard_prompts import Prompt, chosen
 from tests.bench.guard_table import figures, table
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.bench.environments import NotRun, environment, output
 from tests.bench.guard_prompts import Prompt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +28,7 @@ NAMES = (OURS, *PINS)
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
 ) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"}  # fmt: skip
-INSTALL_S = 900.0
 READ_S = 3600.0
-
-
-class NotRun(Exception):
-    """A guard could not be installed or did not answer; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +62,11 @@ class Run:
 
 def read(name: str, prompts: Sequence[Prompt], home: Path, core: int) -> Run:
     """Every prompt judged by one guard on one core. Raises NotRun."""
-    python = Path(sys.executable) if name == OURS else environment(name, home)
+    python = Path(sys.executable) if name == OURS else environment(home.absolute() / name, PINS[name])
     lines = "".join(json.dumps({"id": n, "text": prompt.text}) + "\n" for n, prompt in enumerate(prompts))
     with tempfile.TemporaryDirectory(prefix="bench-guard-") as folder:
         here = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         own = {"PYTHONPATH": str(ROOT)} if name == OURS else {"ARMORER_GUARD_HOME": folder}
         command = [str(python), "-P", str(READER), name, str(core)]
-        said = _run(command, READ_S, input=lines, cwd=folder, env=here | ONE_THREAD | own)
+        said = output(command, READ_S, input=lines, cwd=folder, env=here | ONE_THREAD | own)
     return Run.parse(said.splitlines(), len(prompts))
-
-
-def environment(name: str, home: Path) -> Path:
-    """The Python of a peer's environment, made once; a half-made one is made anew. Raises NotRun."""
-    folder, pins = home.absolute() / name, PINS[name]
-    python, made = folder / "bin" / "python", folder / "pins.txt"
-    wanted = "\n".join(pins) + "\n"
-    if not made.is_file() or made.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)], INSTALL_S)
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins], INSTALL_S)
-        made.write_text(wanted)
-    return python
-
-
-def _run(command: Sequence[str], limit_s: float, **more: Any) -> str:
-    """What a command printed; NotRun with its last complaint, or when it takes too long."""
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit_s, **more)
-    except subprocess.TimeoutExpired as error:
-        raise NotRun(f"expected an end within {limit_s:g} s, got none") from error
-    except OSError as error:
-        raise NotRun(str(error)) from error
-    if done.returncode != 0:
-        complaints = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
-        raise NotRun(complaints[-1].strip()[:300])
-    return str(done.stdout)

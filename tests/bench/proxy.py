@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.engines import QUESTIONS
-from tests.bench.engines_contestants import ROOT, NotRun
+from tests.bench.engines_contestants import ROOT
+from tests.bench.environments import NotRun
 from tests.bench.guard import commit, machine
 from tests.bench.proxy_drawing import draw
 from tests.bench.proxy_places import PLACES, Open, Place, answers_logged, asked, opened, set_up

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from tests.bench.curves import COLOURS, STYLE
+from tests.bench.bars import OTHERS, ROW, TOP, Frame
+from tests.bench.curves import COLOURS
 
-NAMES, PANEL, GAP, TOP, ROW = 270, 150, 76, 84, 26
-OTHERS = "#8a8a8a"
+FRAME = Frame(names=270, panel=150)
 LEGEND = "bar: answers per second, median of the rounds; text: p99 in ms"
 
 
@@ -15,19 +15,7 @@ def draw(found: dict[str, Any], title: str) -> str:
     """The SVG of what `proxy.measure` gives: a panel for each load, ours in colour."""
     places: dict[str, Any] = found["places"]
     loads = list(next(iter(places.values()))["loads"]) if places else []
-    width, height = NAMES + len(loads) * (PANEL + GAP) + 20, TOP + ROW * len(places) + 30
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
-        f"<style>{STYLE}</style>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text class="title" x="20" y="28">{escape(title)}</text>',
-        f'<text class="tick" x="20" y="48">{LEGEND}</text>',
-    ]
-    for number, name in enumerate(places):
-        parts.append(f'<text x="20" y="{TOP + ROW * number + 17}">{escape(name)}</text>')
-    for number, load in enumerate(loads):
-        parts += _panel(list(places.items()), load, NAMES + number * (PANEL + GAP))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return FRAME.draw(title, LEGEND, list(places), loads, lambda load, left: _panel(list(places.items()), load, left))
 
 
 def _panel(places: Sequence[tuple[str, Any]], load: str, left: float) -> Iterator[str]:
@@ -38,7 +26,7 @@ def _panel(places: Sequence[tuple[str, Any]], load: str, left: float) -> Iterato
         y, colour = TOP + ROW * number, COLOURS[0] if name.startswith("preceptor") else OTHERS
         if not cell["answers"]:
             continue
-        wide = PANEL * min(1.0, cell["per_s"] / most)
+        wide = FRAME.panel * min(1.0, cell["per_s"] / most)
         yield f'<rect x="{left}" y="{y + 4}" width="{wide:.1f}" height="{ROW - 8}" fill="{colour}"/>'
         said = f"{cell['per_s']:.0f} ({cell['p99_ms']:.0f})"
         yield f'<text class="tick" x="{left + wide + 4:.1f}" y="{y + 17}">{said}</text>'

@@ -18,7 +18,7 @@ import psutil
 import yaml
 
 from app import cleanup
-from tests.bench.engines_contestants import NotRun, environment
+from tests.bench.environments import NotRun, environment
 from tests.bench.proxy_upstream import MODEL
 from tests.serve.conftest import ROOT, free_port, start, stop
 

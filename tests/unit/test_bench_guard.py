@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import guard, guard_peers, guard_reader
+from tests.bench import environments, guard, guard_peers, guard_reader
+from tests.bench.environments import NotRun, environment, output
 from tests.bench.guard_drawing import draw
-from tests.bench.guard_peers import NotRun, Reading, Run
+from tests.bench.guard_peers import Reading, Run
 from tests.bench.guard_prompts import SPEED, Prompt, balanced, chosen
 from tests.bench.guard_table import figures, limit, rank, table
 from train.guard_measures import caught_at
@@ -154,21 +155,21 @@ def test_a_peer_that_cannot_be_made_says_why_and_a_half_made_one_is_made_anew(
             raise NotRun("no such package")
         return ""
 
-    monkeypatch.setattr(guard_peers, "_run", install)
+    monkeypatch.setattr(environments, "output", install)
     (tmp_path / "armorer-guard" / "bin").mkdir(parents=True)
     with pytest.raises(NotRun, match="no such package"):
-        guard_peers.environment("armorer-guard", tmp_path)
-    guard_peers.environment("armorer-guard", tmp_path)
-    guard_peers.environment("armorer-guard", tmp_path)
+        environment(tmp_path / "armorer-guard", guard_peers.PINS["armorer-guard"])
+    environment(tmp_path / "armorer-guard", guard_peers.PINS["armorer-guard"])
+    environment(tmp_path / "armorer-guard", guard_peers.PINS["armorer-guard"])
     assert len(done) == 4
     assert done[-1][-1] == "armorer-guard==0.4.1"
 
 
 def test_a_program_s_last_complaint_is_the_reason() -> None:
     with pytest.raises(NotRun, match=r"^ValueError: of the end$"):
-        guard_peers._run([sys.executable, "-c", "raise ValueError('of the end')"], 60.0)
+        output([sys.executable, "-c", "raise ValueError('of the end')"], 60.0)
     with pytest.raises(NotRun, match="expected an end within"):
-        guard_peers._run([sys.executable, "-c", "import time; time.sleep(9)"], 0.05)
+        output([sys.executable, "-c", "import time; time.sleep(9)"], 0.05)
 
 
 def test_every_peer_is_pinned_exactly_and_has_a_reader() -> None:

@@ -16,8 +16,8 @@ from deployments.embedded import ModelFilesDiffer, ModelFolder
 from deployments.engine.batched import BatchedEngine
 from deployments.engine.decoder import Decoder
 from deployments.engine.sampler import Sampler
-from deployments.engine.transformers_engine import AdapterHasNoEffect, TransformersEngine
-from deployments.generation import EngineFull, Piece, Sampling
+from deployments.engine.transformers_engine import TransformersEngine
+from deployments.generation import AdapterHasNoEffect, EngineFull, Piece, Sampling
 
 MODELS = Path(__file__).resolve().parents[3] / "var" / "models"
 ASKED = [Turn("user", "What is a firewall?")]
