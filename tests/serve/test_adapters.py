@@ -86,6 +86,14 @@ def wait_until_active(running: Running, digest: str) -> None:
         time.sleep(0.2)
 
 
+def wait_until_status(running: Running, status: str) -> None:
+    """Until every part has read the promotion; the model reads it a little after the Gateway."""
+    until = time.monotonic() + 30
+    while ready(running)["status"] != status:
+        assert time.monotonic() < until, ready(running)
+        time.sleep(0.2)
+
+
 def cited(running: Running, text: str = "What is a firewall?") -> str:
     answer = running.ask(text, max_tokens=8)
     assert answer.status_code == 200, answer.text
@@ -117,7 +125,7 @@ def test_an_adapter_is_swapped_in_and_out_under_streams_and_on_record(running: R
         assert closing["choices"][0]["finish_reason"] in ("stop", "length"), closing
         assert closing["preceptor"]["model"]["digest"] == old
     assert max(stream.ended_at for stream in streams) > answered_at, "no stream outlived the swap"
-    assert ready(running)["status"] == "ready"
+    wait_until_status(running, "ready")
     promote(operator, active)
     wait_until_active(running, old)
     assert cited(running) == old
@@ -138,13 +146,10 @@ def test_a_promotion_without_its_files_answers_nothing_until_it_is_taken_back(ru
         wait_until_active(running, fields["model_digest"])
         answer = running.ask("What is a firewall?", max_tokens=8)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unavailable")
-        until = time.monotonic() + 30
-        while ready(running)["status"] != "degraded":
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        wait_until_status(running, "degraded")
         assert "adapter_config.json" in ready(running)["problem"]
     finally:
         promote(operator, active)
     wait_until_active(running, active["model_digest"])
     assert cited(running) == active["model_digest"]
-    assert ready(running)["status"] == "ready"
+    wait_until_status(running, "ready")

@@ -1,5 +1,6 @@
 """The launcher for real: it starts a Ray of its own, and takes away exactly that, however it ends."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -184,12 +185,15 @@ def watchdogs(launcher: Launcher) -> list[psutil.Process]:
 
 def listeners(launcher: Launcher) -> set[tuple[str, int, str]]:
     """Every address and port on which a process of the run listens, and the title of that process."""
-    return {
-        (connection.laddr.ip, connection.laddr.port, process.cmdline()[0])
-        for process in cleanup.ours(launcher.run)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    return {listener for process in cleanup.ours(launcher.run) for listener in listeners_of(process)}
+
+
+def listeners_of(process: psutil.Process) -> set[tuple[str, int, str]]:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended since it was listed
+        title = process.cmdline()[0]
+        sockets = process.net_connections("inet")
+        return {(each.laddr.ip, each.laddr.port, title) for each in sockets if each.status == psutil.CONN_LISTEN}
+    return set()
 
 
 def refuses(port: int) -> bool:
