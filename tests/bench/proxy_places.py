@@ -20,6 +20,7 @@ import yaml
 from app import cleanup
 from tests.bench.environments import NotRun, environment
 from tests.bench.proxy_upstream import MODEL
+from tests.bench.serve_as_it_comes import AS_IT_COMES
 from tests.serve.conftest import ROOT, free_port, start, stop
 
 PINS = ("litellm[proxy]==1.106.2", "uvicorn==0.54.0", "fastapi==0.165.0", "orjson==3.13.0", "aiohttp==3.14.5")
@@ -30,12 +31,6 @@ CATEGORIES = (
     "harmful_self_harm",
 )  # fmt: skip
 KEY = "sk-bench"
-# Serve as it comes: what deployments/throughput.py sets, set back.
-AS_IT_COMES = {
-    "RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
-    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1", "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "1",
-    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1",
-}  # fmt: skip
 START_S = 120.0
 
 

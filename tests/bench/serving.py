@@ -18,19 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deployments import embedded, throughput
+from deployments import embedded
 from tests.bench import serving_drawing, serving_graph
 from tests.bench.load_figures import percentile
 from tests.bench.load_place import newest_pack
+from tests.bench.serve_as_it_comes import AS_IT_COMES
 from tests.bench.serving_asked import MODEL_CORE, OTHER_CORE, QUESTIONS, Stretch
 from tests.serve.conftest import MODELS, ROOT
 
 TARGETS = {"tokens_per_s_ratio": 0.92, "added_p50_ms": 15.0, "added_p99_ms": 50.0}
-PLAIN = {name: "0" for name in throughput.SETTINGS if name.startswith("RAY_SERVE_ENABLE") or "GRPC" in name} | {
-    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "1",
-    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1",
-    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
-}
 
 
 def measure(count: int, tokens: int, streams: Sequence[int], env: dict[str, str]) -> dict[str, Any]:
@@ -152,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args(arguments)
-    found = measure(given.questions, given.tokens, given.streams, PLAIN if given.plain else {})
+    found = measure(given.questions, given.tokens, given.streams, AS_IT_COMES if given.plain else {})
     print(show(found))
     if given.figure:
         given.figure.write_text(serving_drawing.draw(found, TARGETS))
