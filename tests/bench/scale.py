@@ -72,13 +72,11 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _variants(given: argparse.Namespace) -> dict[str, Costs]:
-    """Each engine, and of the last one what other hops, and one change of the product, would do to it."""
+    """Each engine, and what other hops would do to the last one."""
     made = {f"{engine}, {given.hops}": Costs.load(given.costs, given.hops, engine) for engine in given.engine}
-    last, costs = list(made.items())[-1]
     other = next(hops for hops in HOPS if hops != given.hops)
     made[f"{given.engine[-1]}, {other}"] = Costs.load(given.costs, other, given.engine[-1])
-    judged = replace(costs, steps=replace(costs.steps, sentences=0.0))
-    return made | {f"{last}, were records judged once, not at each question": judged}
+    return made
 
 
 def _parser() -> argparse.ArgumentParser:

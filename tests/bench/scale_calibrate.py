@@ -59,7 +59,7 @@ async def _engine(model: Path) -> Figures:
     """CPU seconds of a step by its batch and its prompt tokens, through the Engine protocol; threads share them."""
     import torch
 
-    from deployments import batch
+    from deployments.engine import batch
     from deployments.engine.drivers import load  # whichever engine the product has
 
     engine, chat = load(model), ChatFormat.load(model)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from deployments.coalescing import COALESCE_S
+
 FILE = Path(__file__).with_suffix(".json")
 HOPS, ENGINES = ("haproxy", "default"), ("embedded", "gpu_8b")
 
@@ -49,14 +51,11 @@ class StepCosts:
     rules_prompt_s: float
     rules_window_s: float
     rules_answer_s: float
-    rules_record_s: float  # a sentence of a record from the knowledge base
     encoder_s: float  # one window of the encoder
     windows_prompt: float
     windows_window: float
     windows_answer: float
-    windows_record: float
     consult_s: float  # a question to the knowledge base
-    sentences: float  # of its records that are checked before the model reads them
     commit_s: float  # of the log, and beside it for each record
     record_s: float
     carry_s: float  # more for each record that comes over a hop
@@ -120,7 +119,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The graph's own numbers, as deployments/serve.yaml and app.settings have them."""
+    """The graph's own numbers, as deployments/ and app.settings have them."""
 
     streams: int = 32
     queue: int = 64
@@ -128,7 +127,7 @@ class Settings:
     open_requests: int = 192
     interval_s: float = 0.020  # commit_interval_ms
     full: int = 64  # records that begin a commit at once
-    coalesce_s: float = 0.040  # of tokens into a piece
+    coalesce_s: float = COALESCE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,6 @@ def _asked(cell: Cell, gateway: Gateway, asked: Asked, heard: Heard) -> Process:
     _step(cell, heard, "guard")
     yield consulted.wait
     _step(cell, heard, "knowledge")
-    if asked.kind == "records":
-        yield from _records_checked(cell, gateway)
-        _step(cell, heard, "guard")
     if asked.kind in ("lesson", "refusal"):
         yield gateway.loop.work(steps.close_s)
         yield gateway.line_of(cell.dice).append(2).wait
@@ -117,16 +114,6 @@ def checked(cell: Cell, gateway: Gateway, rules_s: float, windows: float) -> Pro
     for _ in range(whole):
         yield station.work(cell.costs.steps.encoder_s * windows / whole)
     cell.guards.leave(place)
-
-
-def _records_checked(cell: Cell, gateway: Gateway) -> Process:
-    """Each sentence of the records, all at once."""
-    steps = cell.costs.steps
-    whole = math.floor(steps.sentences)
-    count = whole + (cell.dice.random() < steps.sentences - whole)
-    one = (steps.rules_record_s, steps.windows_record)
-    for ended in [cell.clock.start(checked(cell, gateway, *one)) for _ in range(count)]:
-        yield ended.wait
 
 
 @dataclass(slots=True)
@@ -176,9 +163,10 @@ def _produce(
                 yield from _release(cell, gateway, next(spoken), line.append)
         cell.models.leave(place)
     last = next(spoken)
+    whole = cell.clock.start(checked(cell, gateway, steps.rules_answer_s, steps.windows_answer))
     if asked.kind != "graph":
         yield from checked(cell, gateway, steps.rules_window_s, steps.windows_window)
-    yield from checked(cell, gateway, steps.rules_answer_s, steps.windows_answer)
+    yield whole.wait
     yield gateway.loop.work(steps.window_s + steps.close_s)
     last.ready.give()
     gateway.queue.leave(cell.clock.now - held_at)

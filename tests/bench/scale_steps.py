@@ -19,7 +19,6 @@ from deployments.chat import SYSTEM, ChatFormat, Turn
 from guards.encoder import Encoder
 from guards.guard import Guard
 from guards.policy import Policy
-from guards.records import statements
 from guards.scores import Scores
 from guards.stream import Windows
 from guards.verdict import Action, Context, Decision, Stage
@@ -98,7 +97,6 @@ def guard() -> Figures:
         "prompt": (QUESTIONS[1], Stage.PROMPT, said),
         "window": (WINDOW, Stage.WINDOW, Context(request=QUESTIONS[1], preceding=WINDOW * 3, system=SYSTEM)),
         "answer": (ANSWER, Stage.ANSWER, said),
-        "record": ("", Stage.PROMPT, Context(history=("",), others=(WINDOW,))),
     }
     for name, check in checks.items():
         made[f"rules_{name}_s"] = median_cpu_s(partial(_settled, loop, judge, check))
@@ -114,7 +112,7 @@ def _settled(loop: asyncio.AbstractEventLoop, judge: Guard, check: tuple[str, St
 
 
 def knowledge(packs: Path) -> Figures:
-    """A question to the newest pack, and the sentences of records that are then checked; nothing without a pack."""
+    """A question to the newest pack; nothing without one."""
     from deployments.knowledge.consultation import consult
     from deployments.knowledge.shelf import Shelf
 
@@ -123,11 +121,8 @@ def knowledge(packs: Path) -> Figures:
     current = shelf.current
     if current is None:
         return {}
-    said = [consult(current, question) for question in QUESTIONS]
-    found = [each.passages for each in said if each.passages]
-    sentences = [sum(len(statements(one.text)) for one in passages) for passages in found]
     seconds = [median_cpu_s(partial(consult, current, asked), 5) for asked in QUESTIONS]
-    return {"consult_s": statistics.fmean(seconds)} | ({"sentences": statistics.fmean(sentences)} if sentences else {})
+    return {"consult_s": statistics.fmean(seconds)}
 
 
 def log(sizes: Sequence[int] = (1, 16, 64, 256), seconds: float = 0.8) -> Figures:

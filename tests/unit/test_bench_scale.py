@@ -16,8 +16,8 @@ from tests.bench.scale_sizing import Objective, Prices, Row, settings_of, sized
 TOLD = json.loads(FILE.read_text())
 STEPS = StepCosts(
     admit_s=0.001, window_s=0.0002, close_s=0.0002, rules_prompt_s=0.001, rules_window_s=0.001, rules_answer_s=0.002,
-    rules_record_s=0.001, encoder_s=0.004, windows_prompt=1, windows_window=2, windows_answer=2, windows_record=1,
-    consult_s=0.008, sentences=3, commit_s=0.003, record_s=0.0001, carry_s=0.00003, tail_s=0.0001,
+    encoder_s=0.004, windows_prompt=1, windows_window=2, windows_answer=2,
+    consult_s=0.008, commit_s=0.003, record_s=0.0001, carry_s=0.00003, tail_s=0.0001,
     request_bytes=800, window_bytes=400,
 )  # fmt: skip
 ENGINE = EngineCosts(step_s=0.006, sequence_s=0.0001, prompt_s=0.00004, chunk=256, slots=64, cores=2, gpus=1)
