@@ -1,6 +1,7 @@
 """What the model predicts beside what was measured: points of the load benchmark, and the log's own of docs/proof."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +39,20 @@ def _gateway_s(said: Result) -> float:
 
 
 def _predicted(found: Mapping[str, Any], row: Mapping[str, Any], costs: Costs, model: str) -> Result:
-    mix = tuple((model if kind == "model" else kind, share) for kind, share in found["mix"].items())
+    mix = tuple((model if kind == "model" else kind, share) for kind, share in _shares(found).items())
     most = found["max_tokens"]
     work = replace(Workload(mix=mix), tokens=float(most), tokens_sigma=0.0, most_tokens=most)
     plan = Plan(rate=row["rate"], warm_s=5, measured_s=max(60.0, 100 / row["rate"]))
     return simulate(costs, Size(), Settings(), work, plan, cores=found["cpus"])
+
+
+def _shares(found: Mapping[str, Any]) -> dict[str, float]:
+    """Who answered what share of the questions at rates that were served; some asked of the model a record answers."""
+    said = Counter[str]()
+    for row in found["rows"]:
+        if row["served_share"] >= SERVED:
+            said.update(row["answered_by"])
+    return {kind: count / said.total() for kind, count in said.items()}
 
 
 def _pairs(row: Mapping[str, Any], said: Result) -> dict[str, dict[str, float | None]]:

@@ -158,8 +158,9 @@ def test_tables_and_drawing_show_what_was_found(rows: list[Row], rungs: list[Run
 def test_predictions_stand_beside_what_was_measured() -> None:
     three = {"p50": 100.0, "p95": 200.0, "p99": None}
     row = {"rate": 1.0, "seconds": 10, "completed_per_s": 1.0, "tokens_per_s": 20.0, "served_share": 1.0,
-           "first_ms": three, "end_ms": three, "cpu_ms_per_request": {"Gateway": 10.0, "clients": 3.0}}  # fmt: skip
-    load = {"mix": {"graph": 0.5, "model": 0.5}, "max_tokens": 48, "cpus": 2, "rows": [row]}
+           "first_ms": three, "end_ms": three, "cpu_ms_per_request": {"Gateway": 10.0, "clients": 3.0},
+           "answered_by": {"graph": 5, "model": 5}}  # fmt: skip
+    load = {"max_tokens": 48, "cpus": 2, "rows": [row]}
     said = scale_check.against_load(load, COSTS)[0]
     assert said["completed/s"]["error"] == said["completed/s"]["predicted"] - 1
     assert said["completed/s"]["predicted"] == pytest.approx(1.0, rel=0.4)
