@@ -2,9 +2,9 @@
 """HAProxy as Ray starts it, with what Ray's template leaves open shut: RAY_SERVE_HAPROXY_BINARY_PATH names this file.
 
 Ray 2.60 binds the pages of statistics and metrics to every interface, makes the command socket writable for everybody,
-tells the syslog port of every request, and answers 500 where no Gateway can be reached. This closes the file that is
-given by `-f`, and becomes HAProxy, so that Ray signals and follows the same process. A template that it does not know
-is not started.
+tells the syslog port of every request, answers 500 where no Gateway can be reached, and 404 where it has not heard of
+one yet, as after a restart. This closes the file that is given by `-f`, and becomes HAProxy, so that Ray signals and
+follows the same process. A template that it does not know is not started.
 """
 
 import json
@@ -20,6 +20,8 @@ SECTION = re.compile(r"^(?=(?:frontend|listen) )", re.MULTILINE)
 COMMANDS = re.compile(r"^(\s*stats socket \S+) mode \d+", re.MULTILINE)
 SYSLOG = re.compile(r"^\s*log \S+ local0 info\n", re.MULTILINE)
 ERRORS = re.compile(r"^\s*errorfile \d+ (\S+)$", re.MULTILINE)
+ROUTE = re.compile(r"^\s*use_backend ", re.MULTILINE)
+NOT_FOUND = re.compile(r"^(\s*)http-request return status 404 .*$", re.MULTILINE)
 MESSAGE = "no Gateway takes questions at the moment"
 RETRY_AFTER_S = 5
 
@@ -33,6 +35,8 @@ def closed(configuration: str) -> str:
     if not COMMANDS.search(configuration):
         raise UnknownTemplate("expected a line `stats socket PATH mode MODE`, found none")
     private = SYSLOG.sub("", COMMANDS.sub(r"\1 mode 600", configuration))
+    if not ROUTE.search(private):
+        private = NOT_FOUND.sub(r"\1http-request deny deny_status 503", private)
     return "".join(map(_on_loopback, SECTION.split(private)))
 
 

@@ -25,7 +25,7 @@ SETTINGS = {
     # What runs while nobody asks: the controller's look at its replicas (else ten a second), and metrics' export.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
-    # A proxy is missed after three looks: a dead one after 6 s instead of 30, one that is slow to answer still after 30.
+    # A proxy is missed after three looks: a dead one after 6 s instead of 30, one that is slow still after 30.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
     # How long a Gateway that stops still takes new questions, until every HAProxy knows.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",

@@ -29,21 +29,21 @@ NODE = "f" * 56  # as long as a node's id
 TOLD = Fault("no Gateway takes questions at the moment", code="service_unavailable", retry_after_s=5)
 
 
-def configured(folder: Path, host: str) -> tuple[Path, dict[str, int]]:
-    """What Ray would start HAProxy with, and the ports: a Gateway is told of that is not there."""
+def configured(folder: Path, host: str, *, routes: bool = True) -> tuple[Path, dict[str, int]]:
+    """What Ray would start HAProxy with, and the ports: a Gateway is told of that is not there, or no route at all."""
     http, metrics, stats, gateway = free_ports(4)
     places = throughput.places(folder)
     (folder / NODE).mkdir(mode=0o700, parents=True)
     told = HAProxyConfig(
         http_options=HTTPOptions(host=host, port=http), metrics_port=metrics, stats_port=stats, is_head=True,
         socket_path=per_node(places["RAY_SERVE_HAPROXY_SOCKET_PATH"]), server_state_base=str(folder / NODE),
-        server_state_file=per_node(places["RAY_SERVE_HAPROXY_SERVER_STATE_FILE"]), has_received_routes=True,
-        metrics_socket_path=per_node(places["RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"]), has_received_servers=True,
+        server_state_file=per_node(places["RAY_SERVE_HAPROXY_SERVER_STATE_FILE"]), has_received_routes=routes,
+        metrics_socket_path=per_node(places["RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"]), has_received_servers=routes,
     )  # fmt: skip
     servers = [ServerConfig(name="gateway", host="127.0.0.1", port=gateway)]
     backend = BackendConfig("tutor", "/", app_name="tutor", protocol=RequestProtocol.HTTP, servers=servers)
     file = per_node(places["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"])
-    HAProxyApi(told, {"tutor": backend}, file)._generate_config_file_internal()
+    HAProxyApi(told, {"tutor": backend} if routes else {}, file)._generate_config_file_internal()
     return Path(file), {"http": http, "metrics": metrics, "stats": stats}
 
 
@@ -89,8 +89,9 @@ def test_it_listens_on_the_loopback_alone_and_is_commanded_by_its_user_alone(fol
         assert Path(per_node(str(folder / "a"))).stat().st_mode & 0o777 == 0o600
 
 
-def test_where_no_gateway_answers_a_client_reads_an_error_like_all_others(folder: Path) -> None:
-    file, ports = configured(folder, "127.0.0.1")
+@pytest.mark.parametrize("routes", [True, False], ids=["a Gateway that is gone", "none heard of yet"])
+def test_where_no_gateway_answers_a_client_reads_an_error_like_all_others(folder: Path, routes: bool) -> None:
+    file, ports = configured(folder, "127.0.0.1", routes=routes)
     with running(file), pytest.raises((HTTPError, URLError)) as refused:
         urlopen(f"http://127.0.0.1:{ports['http']}/v1/models", timeout=WITHIN_S)
     assert isinstance(refused.value, HTTPError)
