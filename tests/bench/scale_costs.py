@@ -106,7 +106,7 @@ class Workload:
     most_tokens: int = 256
     prompt: float = 350.0  # tokens that the model reads
     prompt_sigma: float = 0.5
-    window: float = 24.0  # tokens of a window
+    window: float = 14.0  # tokens of a window: measured under load, a sentence of the embedded model
     window_sigma: float = 0.5
     mix: tuple[tuple[str, float], ...] = (
         ("records", 0.35),  # the model, after records; the answer begins with a quotation
