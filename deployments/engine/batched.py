@@ -14,8 +14,8 @@ from deployments.engine import lora, probe
 from deployments.engine.batch import Answer, Batch
 from deployments.engine.decoder import Decoder, Deltas, Span
 from deployments.engine.fused_lora import Fitter
-from deployments.engine.packed import leave_a_core
 from deployments.engine.probe import require_effect
+from deployments.engine.processor import leave_a_core
 from deployments.engine.sampler import Sampler
 from deployments.engine.wording import worded
 from deployments.generation import EngineFull, Piece, Sampling

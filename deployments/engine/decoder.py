@@ -15,7 +15,8 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from deployments.engine.packed import FEWEST, Linear, best_dtype, linear
+from deployments.engine.packed import FEWEST, Linear, linear
+from deployments.engine.processor import best_dtype
 
 KINDS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 

@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM
 
 from deployments.chat import ChatFormat
 from deployments.engine import lora, probe
-from deployments.engine.packed import leave_a_core
 from deployments.engine.probe import require_effect
+from deployments.engine.processor import leave_a_core
 from deployments.engine.sampler import Sampler
 from deployments.engine.wording import worded
 from deployments.generation import EngineError, Piece, Sampling, StopWords

@@ -96,7 +96,7 @@ def _read(shape: Any, told: Mapping[str, Mapping[str, Any]]) -> Any:
 class Workload:
     """What people ask. Means and sigmas are of lognormal distributions; the shares of `mix` add up to 1.
 
-    These are assumptions, no measurements: change them on the command line.
+    All but `window` are assumptions, no measurements; the command line changes those that matter most.
     """
 
     think_s: float = 60.0  # between an answer and the next question

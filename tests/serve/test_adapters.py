@@ -125,7 +125,7 @@ def test_an_adapter_is_swapped_in_and_out_under_streams_and_on_record(running: R
         assert closing["choices"][0]["finish_reason"] in ("stop", "length"), closing
         assert closing["preceptor"]["model"]["digest"] == old
     assert max(stream.ended_at for stream in streams) > answered_at, "no stream outlived the swap"
-    wait_until_status(running, "ready")
+    assert ready(running)["status"] == "ready"
     promote(operator, active)
     wait_until_active(running, old)
     assert cited(running) == old
