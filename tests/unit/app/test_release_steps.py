@@ -18,7 +18,7 @@ from guards.policy import Policy
 from tests.unit.app.conftest import World
 from tests.unit.app.releases import QUESTIONS, Cluster, config, off_loop, releasing
 
-BOUNDS = Bounds(latency=50)
+BOUNDS = Bounds(grace_s=60)  # what is judged here is everything but speed
 CHANGES = {"thresholds": {"override": {"threshold": 0.9}}}
 Made = tuple[Release, Cluster]
 
