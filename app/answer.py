@@ -1,6 +1,5 @@
 """The life of one question, in eight steps. This file is the story; the parts are told elsewhere."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -142,10 +141,10 @@ class Tutor:
                 for event in await self._teach(exchange, request, decision):
                     yield event
                 return
-            logged = asyncio.create_task(exchange.append([request]))
             reader = self._reader(question, ruling.grounds)
-            generation = Generation(exchange, rules.guard, reader, self.limits.deadline_s, slot.free)
-            events = generation.events(question.sampling, context, logged)  # 6, 7, 8
+            at_once = self.strict or not asked.stream
+            generation = Generation(exchange, rules.guard, reader, self.limits.deadline_s, slot.free, at_once=at_once)
+            events = generation.events(question.sampling, context, request)  # 6, 7, 8
             try:
                 async with aclosing(self._delivered(events)) as delivered:
                     async for event in delivered:

@@ -1,7 +1,9 @@
 """Steps 6 to 8 of a question's life: cut the stream into windows, check each, log each, send each, and close.
 
 One task produces: it generates, checks and hands records to the log. One generator delivers: it waits for each record
-to be durable before it lets the text go. So the check of window k+1 runs while window k is being committed.
+to be durable before it lets the text go. So the check of window k+1 runs while window k is being committed. The
+request's own record goes with an early window, and where nobody reads before the end all windows go with the answer:
+commits that nobody waits for are not made.
 """
 
 import asyncio
@@ -23,6 +25,8 @@ from deployments.ports import ServiceUnavailable
 from guards.errors import GuardFault
 from guards.guard import Guard
 from guards.verdict import Action, Context, Decision, Stage
+
+TOGETHER_S = 0.02  # a commit's own interval: so long the request's record waits for a window to go with
 
 logger = logging.getLogger("ray.serve")
 
@@ -56,16 +60,23 @@ class _Step:
 
 
 class Generation:
-    """One answer in the making. `ended` is called when all is generated, however slowly the client reads."""
+    """One answer in the making. `ended` is called when all is generated, however slowly the client reads.
+
+    `at_once`: the client reads nothing before the end.
+    """
 
     def __init__(
-        self, exchange: Exchange, guard: Guard, reader: Reader, deadline_s: float, ended: Callable[[], None]
-    ) -> None:
+        self, exchange: Exchange, guard: Guard, reader: Reader, deadline_s: float, ended: Callable[[], None],
+        *, at_once: bool,
+    ) -> None:  # fmt: skip
         self._exchange = exchange
         self._guard = guard
         self._reader = reader
         self._deadline_s = deadline_s
         self._ended = ended
+        self._at_once = at_once
+        self._unlogged = list[Entry]()
+        self._unsent = ""
         self._context = Context()
         self._queue: asyncio.Queue[_Step | Fault] = asyncio.Queue()
         self._sent = ""
@@ -77,18 +88,16 @@ class Generation:
         """All tokens used so far."""
         return self._usage["total_tokens"]
 
-    async def events(
-        self, sampling: Sampling, context: Context, logged: "asyncio.Task[list[Receipt]]"
-    ) -> AsyncGenerator[Event]:
-        """Deliver windows, then one Closing; `logged` is the request's own record. Raises Fault."""
-        self._context = context
+    async def events(self, sampling: Sampling, context: Context, request: Entry) -> AsyncGenerator[Event]:
+        """Log the request, deliver windows, then one Closing. Raises Fault."""
+        self._context, self._unlogged = context, [request]
+        asyncio.get_running_loop().call_later(TOGETHER_S, self._log_request)
         producer = asyncio.create_task(self._produce(sampling))
         # However the producer ends, nobody waits for ever; after a good end this is never read.
         broken = Fault("the answer was broken off", code="service_unavailable")
         producer.add_done_callback(lambda _: self._queue.put_nowait(broken))
         producer.add_done_callback(lambda _: self._ended())
         try:
-            await durable(logged)
             while True:
                 step = await self._queue.get()
                 if isinstance(step, Fault):
@@ -147,7 +156,7 @@ class Generation:
             self._end("content_filter", decision, [])
             return False
         self._sent += decision.text
-        self._queue.put_nowait(_Step(decision.text, self._log([self._exchange.window(decision)])))
+        self._hand_on(decision.text, [self._exchange.window(decision)])
         return True
 
     async def _close(self, last: str) -> None:
@@ -175,13 +184,27 @@ class Generation:
 
     def _end(self, finish: str, decision: Decision | None, before: list[Entry], text: str = "") -> None:
         answer = self._exchange.answer(finish, decision, self._usage, self._sent)
-        self._queue.put_nowait(_Step(text, self._log([*before, answer]), (finish, decision)))
+        self._hand_on(text, [*before, answer], (finish, decision))
+
+    def _hand_on(self, text: str, entries: list[Entry], ending: tuple[str, Decision | None] | None = None) -> None:
+        """Log and send, now or with the end."""
+        self._unsent += text
+        self._unlogged += entries
+        if ending or not self._at_once:
+            self._queue.put_nowait(_Step(self._unsent, self._log(), ending))
+            self._unsent = ""
 
     async def _check(self, text: str, stage: Stage, preceding: str) -> Decision:
         with tracing.span("check", stage=stage.value):
             return await self._guard.check(text, stage, replace(self._context, preceding=preceding))
 
-    def _log(self, entries: list[Entry]) -> "asyncio.Task[list[Receipt]]":
+    def _log_request(self) -> None:
+        """Where nothing was logged so early: a step without text, before all others."""
+        if self._unlogged:
+            self._queue.put_nowait(_Step("", self._log()))
+
+    def _log(self) -> "asyncio.Task[list[Receipt]]":
+        entries, self._unlogged = self._unlogged, []
         return asyncio.create_task(self._exchange.append(entries))
 
     def _count(self, prompt: int, completion: int) -> None:
@@ -208,8 +231,9 @@ class Generation:
 
     async def _try_append(self, entry: Entry) -> None:
         """The log's writer closes what we cannot: an open request past its deadline is interrupted."""
+        self._unlogged.append(entry)
         try:
-            await self._log([entry])  # a task like the windows', so that it comes after them
+            await self._log()  # a task like the windows', so that it comes after them
         except (ServiceUnavailable, AuditError):
             about = {"event": "ending_unlogged", "question": self._exchange.request_id}
             logger.warning("request %s: its ending could not be logged", self._exchange.request_id, extra=about)

@@ -52,7 +52,10 @@ class Model:
         self._loop = asyncio.ensure_future(self._served.follow())
 
     async def problem(self) -> str | None:
-        """Why the active model is not served here; None when it is."""
+        """Why the active model is not served here; None when it is. What was refused may have been taken back."""
+        if self._served.problem():
+            with contextlib.suppress(ServiceUnavailable):
+                await self._served.catch_up()
         return self._served.problem()
 
     async def check_health(self) -> None:

@@ -252,7 +252,7 @@ def page_read_once() -> Iterator[None]:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> World:
-    made = World(tmp_path, Limits(guard_timeout_s=0.5, deadline_s=5))
+    made = World(tmp_path, Limits(deadline_s=30))
     await made.accept()
     return made
 

@@ -1,6 +1,7 @@
 """The end of an answer: the last window and the whole are judged together, and either may stop it."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -58,7 +59,7 @@ async def test_windows_are_judged_while_those_before_them_are_being_logged(world
     all_judged, score, append = asyncio.Event(), slow.__call__, world.exchange.append
 
     async def logged(entries: Sequence[Entry]) -> list[Receipt]:
-        if entries[0].kind is Kind.window and entries[0].fields["n"] == 0:
+        if any(entry.kind is Kind.window and entry.fields["n"] == 0 for entry in entries):
             await asyncio.wait_for(all_judged.wait(), 5)
         return await append(entries)
 
@@ -72,5 +73,6 @@ async def test_windows_are_judged_while_those_before_them_are_being_logged(world
     world.tutor.rulebook.rules = world.tutor.rulebook._rules(
         world.tutor.rulebook.rules.policy, SHIPPED, world.scorers.__getitem__
     )
-    answer = await world.ask()
-    assert answer.json()["choices"][0]["message"]["content"] == TEXT
+    answer = await world.ask(stream=True)
+    sent = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert "".join(each["choices"][0]["delta"].get("content", "") for each in sent) == TEXT

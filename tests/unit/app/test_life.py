@@ -126,6 +126,43 @@ async def test_the_log_down_means_503_and_not_one_token(world, stream: bool) -> 
     assert "buffer" not in answer.text.lower()
 
 
+def appends(world) -> list[list[str]]:
+    """The kinds of each append to the exchange log, from now on."""
+    found, append = [], world.exchange.append
+
+    async def noted(entries):
+        found.append([entry.kind.value for entry in entries])
+        return await append(entries)
+
+    world.exchange.append = noted
+    return found
+
+
+async def test_an_answer_that_nobody_reads_before_its_end_is_logged_at_once(world) -> None:
+    found = appends(world)
+    assert (await world.ask()).json()["choices"][0]["message"]["content"] == world.model.text
+    assert [found[0][0], found[0][1], found[-1][-1]] == ["request", "window", "answer"]
+    assert len(found) <= 2  # two where the machine is slow
+
+
+async def test_a_request_is_logged_with_an_early_window_and_alone_before_a_late_one(world) -> None:
+    world.model.text *= 3
+    found = appends(world)
+    await world.ask(stream=True)
+    assert [kind for kinds in found for kind in kinds][:2] == ["request", "window"]
+    found.clear()
+    world.model.pause_s = 0.05
+    await world.ask(stream=True)
+    assert found[:2] == [["request"], ["window"]]
+
+
+async def test_a_log_that_is_down_ends_a_request_before_the_model_has_spoken(world) -> None:
+    world.exchange.down, world.model.pause_s = True, 5
+    for stream in (False, True):
+        assert (await asyncio.wait_for(world.ask(stream=stream), 4)).json()["error"]["code"] == "log_unavailable"
+    assert world.model.said == 0
+
+
 async def test_the_log_going_down_mid_answer_stops_the_answer(world) -> None:
     world.model.pause_s = 0.01
     request = asyncio.create_task(world.ask(stream=True))
@@ -148,7 +185,8 @@ async def test_a_guard_that_raises_is_a_fault_logged_as_unchecked(world) -> None
     assert world.model.asked == []
 
 
-async def test_a_guard_that_hangs_is_a_fault(world) -> None:
+async def test_a_guard_that_hangs_is_a_fault(make_world) -> None:
+    world = await make_world(Limits(guard_timeout_s=0.3))
     world.scorer.hang = True
     assert (await world.ask()).json()["error"]["code"] == "guard_unavailable"
 
@@ -207,17 +245,19 @@ async def test_a_deadline_interrupts(make_world) -> None:
     assert world.kinds()[-1] == "interrupted"
 
 
-async def test_a_client_that_goes_away_leaves_an_interrupted_record(world) -> None:
+@pytest.mark.parametrize(("stream", "logged"), [(True, "window"), (False, "request")])
+async def test_a_client_that_goes_away_leaves_an_interrupted_record(world, stream: bool, logged: str) -> None:
     world.model.pause_s = 0.02
     world.model.text *= 5
-    request = asyncio.create_task(world.ask())
-    while "window" not in world.kinds():
+    request = asyncio.create_task(world.ask(stream=stream))
+    while logged not in world.kinds():
         await asyncio.sleep(0.005)
     request.cancel()
     await asyncio.wait([request])
     said = world.model.said
     await asyncio.sleep(0.2)
     assert world.kinds()[-1] == "interrupted"
+    assert world.kinds().count("window") == world.exchange.log.tail(0)[-1]["fields"]["windows"]
     assert world.model.said <= said + 1, "generation went on after the client left"
 
 

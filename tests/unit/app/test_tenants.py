@@ -43,7 +43,7 @@ class Person:
 @pytest.fixture
 async def two(tmp_path: Path) -> World:
     """A bank and everybody else, in one log."""
-    world = World(tmp_path, Limits(guard_timeout_s=0.5, deadline_s=5))
+    world = World(tmp_path, Limits(deadline_s=30))
     await world.accept()
     return world
 
@@ -51,7 +51,7 @@ async def two(tmp_path: Path) -> World:
 @pytest.fixture
 async def apart(tmp_path: Path) -> World:
     """The same, but the bank has two logs of its own."""
-    world = World(tmp_path, Limits(guard_timeout_s=0.5, deadline_s=5), tenants={BANK: [1, 2]})
+    world = World(tmp_path, Limits(deadline_s=30), tenants={BANK: [1, 2]})
     await world.accept()
     return world
 

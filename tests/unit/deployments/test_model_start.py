@@ -101,6 +101,15 @@ async def test_a_replica_starts_with_an_adapter_that_it_must_refuse_so_that_it_c
     assert "is not served" in await (await start(home)).problem()
 
 
+async def test_what_was_taken_back_is_no_problem_from_the_next_question_for_it_on(home) -> None:
+    await promote(home, "tiny")
+    await promote(home, "tiny", "c" * 64)
+    replica = await start(home)
+    assert "is not served" in await replica.problem()
+    await promote(home, "tiny")
+    assert await replica.problem() is None
+
+
 async def test_a_busy_replica_has_the_problem_that_it_had(home, monkeypatch) -> None:
     monkeypatch.setattr("deployments.model.PROBLEM_TIMEOUT_S", 0.05)
 
