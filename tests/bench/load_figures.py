@@ -8,6 +8,8 @@ from typing import Any
 from tests.load_client import Heard
 
 SERVED = 0.98  # share of the questions that capacity asks for
+BEHIND = 0.05  # share of the questions by which more may be open at the end than at the beginning
+FEW = 4  # more open than before is chance
 BOUND_S = 5.0  # to the first window, for 99 of 100
 PERCENTILES = (50, 95, 99)
 CLOSE = 1.15  # how near each other a rate that holds and one that does not end the search
@@ -31,7 +33,8 @@ def row(
 ) -> dict[str, Any]:
     """The figures of one rate. window: the moments between which a question had to be meant to leave to count here.
 
-    completed_per_s counts what ended within the window, whenever it had left; tokens and windows are of all of `heard`
+    completed_per_s counts what ended within the window, whenever it had left; open is how many were meant to have left
+    and had not ended when it began, and when it ended; tokens and windows are of all of `heard`
     over the time to the last end. cpu_s is what each kind of process spent on all of `heard`.
     """
     begin, end = window
@@ -49,6 +52,7 @@ def row(
         "offered": len(counted),
         "offered_per_s": _round(len(counted) / seconds, 3),
         "completed_per_s": _round(len(ended) / seconds, 3),
+        "open": [_open(heard, begin), _open(heard, end)],
         "served_share": _round(len(served) / len(counted), 4) if counted else None,
         "first_ms": latency(one.first_s for one in served),
         "end_ms": latency(one.end_s for one in served),
@@ -66,6 +70,10 @@ def row(
     }
 
 
+def _open(heard: Sequence[Heard], at: float) -> int:
+    return sum(one.intended_at < at and (one.ended_at is None or one.ended_at >= at) for one in heard)
+
+
 def answered_by(heard: Heard) -> str:
     """graph, model (with records or alone), lesson, refusal."""
     if heard.action in {"TEACH", "REFUSE"}:
@@ -80,9 +88,11 @@ def _of_a_kind(served: Sequence[Heard], kind: str) -> dict[str, Any]:
 
 
 def holds(found: Mapping[str, Any], bound_s: float = BOUND_S) -> bool:
-    """Whether a rate is within capacity: enough was served, and the first windows came in time."""
-    p99 = found["first_ms"]["p99"]
-    return bool(found["offered"]) and found["served_share"] >= SERVED and p99 is not None and p99 <= bound_s * 1000
+    """Whether a rate is within capacity: enough was served, the first windows came in time, and no backlog grew."""
+    p99, (before, after) = found["first_ms"]["p99"], found["open"]
+    keeps_up = after - before <= max(FEW, BEHIND * found["offered"])
+    served = bool(found["offered"]) and found["served_share"] >= SERVED
+    return served and keeps_up and p99 is not None and p99 <= bound_s * 1000
 
 
 def capacity(rows: Sequence[Mapping[str, Any]], bound_s: float = BOUND_S) -> float | None:

@@ -74,8 +74,15 @@ def test_a_row_counts_what_was_meant_to_leave_in_its_window() -> None:
     assert not holds(made)
 
 
-def rated(rate: float, share: float = 1.0, p99: float | None = 1000.0) -> dict[str, Any]:
-    return {"rate": rate, "offered": 9, "served_share": share, "first_ms": {"p99": p99}}
+def rated(rate: float, share: float = 1.0, p99: float | None = 1000.0, more: int = 0) -> dict[str, Any]:
+    return {"rate": rate, "offered": 100, "served_share": share, "first_ms": {"p99": p99}, "open": [7, 7 + more]}
+
+
+def test_a_rate_holds_while_no_backlog_grows() -> None:
+    assert [holds(rated(1, more=more)) for more in (-7, 0, 5, 6)] == [True, True, True, False]
+    assert [holds(rated(1, more=more) | {"offered": 20}) for more in (4, 5)] == [True, False]
+    made = row([heard(1.0, end=20.0), heard(10.0), heard(11.0), heard(19.5), heard(19.0, None)], 0.5, (10.0, 20.0))
+    assert made["open"] == [1, 3]
 
 
 def test_rates_rise_until_one_breaks_and_close_in() -> None:
