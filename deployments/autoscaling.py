@@ -17,7 +17,7 @@ CORES = 4  # of a machine, for each Model without a GPU: most threads that it us
 def by_room(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
     """Serve's own decision, bounded by `room`. Serve adds delays, factors, and the bounds of the configuration."""
     wanted, state = default_autoscaling_policy(context)
-    return min(wanted, room(ray.nodes())), state
+    return (min(wanted, room(ray.nodes())) if wanted > 1 else wanted), state  # one runs wherever it can be placed
 
 
 def room(nodes: Iterable[Mapping[str, Any]]) -> int:
