@@ -42,8 +42,22 @@ class EngineCosts:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckCosts:
+    """One look of the guard: seconds in the Gateway, windows of the encoder, and all tokens in them."""
+
+    rules_s: float
+    windows: float
+    tokens: float
+
+    def times(self, length: float) -> "CheckCosts":
+        """The same of a text so many times as long."""
+        return CheckCosts(self.rules_s * length, self.windows * length, self.tokens * length)
+
+
+@dataclass(frozen=True, slots=True)
 class StepCosts:
-    """Seconds of CPU unless said otherwise; `windows_*` are windows of the encoder that one check reads."""
+    """Seconds of CPU unless said otherwise; `windows_*` are windows of the encoder that one check reads, `tokens_*`
+    all tokens in them."""
 
     admit_s: float  # key, JSON, tokens, the request's record
     window_s: float  # cut, record, event
@@ -51,10 +65,17 @@ class StepCosts:
     rules_prompt_s: float
     rules_window_s: float
     rules_answer_s: float
-    encoder_s: float  # one window of the encoder
+    rules_graph_s: float  # of an answer that the knowledge base gives
+    encoder_s: float  # one window of the encoder, and beside it for each of its tokens
+    token_s: float
     windows_prompt: float
     windows_window: float
     windows_answer: float
+    windows_graph: float
+    tokens_prompt: float
+    tokens_window: float
+    tokens_answer: float
+    tokens_graph: float
     consult_s: float  # a question to the knowledge base
     commit_s: float  # of the log, and beside it for each record
     record_s: float
@@ -62,6 +83,11 @@ class StepCosts:
     tail_s: float  # the control log asked for news
     request_bytes: float  # in the log: request and answer records of an exchange
     window_bytes: float  # and each window's
+
+    def check(self, stage: str) -> CheckCosts:
+        """Of a prompt, a window, a whole answer, or an answer of the graph."""
+        names = (f"rules_{stage}_s", f"windows_{stage}", f"tokens_{stage}")
+        return CheckCosts(*(getattr(self, name) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +122,7 @@ def _read(shape: Any, told: Mapping[str, Mapping[str, Any]]) -> Any:
 class Workload:
     """What people ask. Means and sigmas are of lognormal distributions; the shares of `mix` add up to 1.
 
-    All but `window` are assumptions, no measurements; the command line changes those that matter most.
+    All but `window` and `graph_sigma` are assumptions, no measurements; the command line changes what matters most.
     """
 
     think_s: float = 60.0  # between an answer and the next question
@@ -108,6 +134,7 @@ class Workload:
     prompt_sigma: float = 0.5
     window: float = 14.0  # tokens of a window: measured under load, a sentence of the embedded model
     window_sigma: float = 0.5
+    graph_sigma: float = 1.0  # of how long an answer of the graph is: those that tests.bench.load gets
     mix: tuple[tuple[str, float], ...] = (
         ("records", 0.35),  # the model, after records; the answer begins with a quotation
         ("model", 0.30),  # the model alone

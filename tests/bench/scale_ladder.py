@@ -10,6 +10,7 @@ from tests.bench.scale_parts import Scaling
 from tests.bench.scale_run import Plan, Result, simulate
 from tests.bench.scale_sizing import AMPLE, Objective, demands, log_rate, reachable, settings_of, sized
 
+LEAST_RATE = 0.01  # answers a second: one in two minutes is no service
 REMEDIES = {
     "model": "`max_replicas` of Model; a GPU; a larger batch (`max_ongoing_requests`, `streams`)",
     "stream": "more Models, or a longer `COALESCE_S` (deployments/coalescing.py)",
@@ -64,10 +65,15 @@ def model_rate(costs: Costs, work: Workload, goal: Objective) -> float:
         plan = Plan(rate=rate, warm_s=20, measured_s=max(40.0, 200 / rate))
         return goal.holds(simulate(costs, size, settings, work, plan))
 
-    low, high = 0.0, 0.25
+    low = 0.25
+    while not holds(low):
+        low /= 2
+        if low < LEAST_RATE:
+            return 0.0
+    high = 2 * low
     while holds(high):
         low, high = high, 2 * high
-    while low and high / low > 1.1:
+    while high / low > 1.1:
         middle = (low * high) ** 0.5
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low

@@ -5,21 +5,24 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from app.generation import TOGETHER_S
 from tests.bench.scale_cell import Cell, Gateway, Model
-from tests.bench.scale_costs import Workload
-from tests.bench.scale_kernel import Process, Signal, Station
-from tests.bench.scale_parts import Place
+from tests.bench.scale_costs import CheckCosts, Workload
+from tests.bench.scale_kernel import Clock, Process, Signal, Station
+from tests.bench.scale_parts import LogLine, Place
 
 OVERLOADED, ANSWERED = "overloaded", "answered"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and how long its answer will be; `marks` are the tokens at which a window of it is full."""
+    """A question, and how long its answer will be; `marks` are the tokens at which a window of it is full, `graph` how
+    many times as long as most the graph's answer is."""
 
     kind: str
     prompt: int
     marks: tuple[int, ...]
+    graph: float = 1.0
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ def drawn(dice: random.Random, work: Workload) -> Asked:
     kinds, shares = zip(*work.mix, strict=True)
     kind = dice.choices(kinds, shares)[0]
     if kind not in ("model", "records"):
-        return Asked(kind, 0, ())
+        return Asked(kind, 0, (), _lognormal(dice, 1.0, work.graph_sigma))
     tokens = min(work.most_tokens, max(8, round(_lognormal(dice, work.tokens, work.tokens_sigma))))
     marks, at = list[int](), 0
     while at < tokens:
@@ -81,7 +84,7 @@ def _asked(cell: Cell, gateway: Gateway, asked: Asked, heard: Heard) -> Process:
         return
     held_at = cell.clock.now
     consulted = cell.clock.start(_consult(cell, gateway))
-    yield from checked(cell, gateway, steps.rules_prompt_s, steps.windows_prompt)  # 4
+    yield from checked(cell, gateway, steps.check("prompt"))  # 4
     _step(cell, heard, "guard")
     yield consulted.wait
     _step(cell, heard, "knowledge")
@@ -103,16 +106,16 @@ def _consult(cell: Cell, gateway: Gateway) -> Process:
     cell.libraries.leave(place)
 
 
-def checked(cell: Cell, gateway: Gateway, rules_s: float, windows: float) -> Process:
+def checked(cell: Cell, gateway: Gateway, check: CheckCosts) -> Process:
     """guards.guard: rules in the Gateway, the encoder over a hop, one window in turn with whoever else waits."""
-    place = Place[Station]()
-    yield gateway.loop.work(rules_s)
+    place, steps = Place[Station](), cell.costs.steps
+    yield gateway.loop.work(check.rules_s)
     yield cell.guards.enter(place)
     station = place.replica.part
     yield from cell.call(gateway, station, 0.0)
-    whole = max(1, math.ceil(windows))
+    whole = max(1, math.ceil(check.windows))
     for _ in range(whole):
-        yield station.work(cell.costs.steps.encoder_s * windows / whole)
+        yield station.work((steps.encoder_s * check.windows + steps.token_s * check.tokens) / whole)
     cell.guards.leave(place)
 
 
@@ -124,14 +127,29 @@ class _Window:
     durable: Signal = field(default_factory=Signal)
 
 
+class _Records:
+    """What one exchange sends to its log: the request's own record with an early window, or alone after a while."""
+
+    def __init__(self, clock: Clock, line: LogLine) -> None:
+        self._line, self._held = line, 1
+        clock.after(TOGETHER_S, self._log_request)
+
+    def append(self, records: int) -> Signal:
+        """Given when they are durable, and all before them."""
+        held, self._held = self._held, 0
+        return self._line.append(held + records)
+
+    def _log_request(self) -> None:
+        if self._held:
+            self.append(0)
+
+
 def _answered(cell: Cell, gateway: Gateway, asked: Asked, heard: Heard, held_at: float) -> Process:
     """Steps 5 to 8: one process makes windows, this one delivers them."""
-    line = gateway.line_of(cell.dice)
-    request = line.append(1)
+    records = _Records(cell.clock, gateway.line_of(cell.dice))
     texts = max(1, len(asked.marks)) + (asked.kind == "records")  # the quotation is a window by itself
     windows = [_Window() for _ in range(texts)]
-    cell.clock.start(_produce(cell, gateway, asked, heard, windows, held_at))
-    yield request.wait
+    cell.clock.start(_produce(cell, gateway, asked, windows, records.append, held_at))
     for window in windows:
         yield window.ready.wait
         _step(cell, heard, "model")
@@ -142,12 +160,13 @@ def _answered(cell: Cell, gateway: Gateway, asked: Asked, heard: Heard, held_at:
 
 
 def _produce(
-    cell: Cell, gateway: Gateway, asked: Asked, heard: Heard, windows: Sequence[_Window], held_at: float
-) -> Process:
-    line, place, steps = gateway.line_of(cell.dice), Place[Model](), cell.costs.steps
+    cell: Cell, gateway: Gateway, asked: Asked, windows: Sequence[_Window], append: Callable[[int], Signal],
+    held_at: float,
+) -> Process:  # fmt: skip
+    place, steps = Place[Model](), cell.costs.steps
     spoken = iter(windows)
     if asked.kind == "records":
-        cell.clock.start(_release(cell, gateway, next(spoken), line.append))
+        cell.clock.start(_release(cell, gateway, next(spoken), append))
     if asked.marks:
         yield gateway.loop.work(cell.costs.hops.call_s / 4)
         yield cell.models.enter(place)
@@ -160,24 +179,26 @@ def _produce(
             yield from cell.pieces(gateway, model, cell.clock.now - before)
             before = cell.clock.now
             if number < len(asked.marks) - 1:
-                yield from _release(cell, gateway, next(spoken), line.append)
+                yield from _release(cell, gateway, next(spoken), append)
         cell.models.leave(place)
     last = next(spoken)
-    whole = cell.clock.start(checked(cell, gateway, steps.rules_answer_s, steps.windows_answer))
-    if asked.kind != "graph":
-        yield from checked(cell, gateway, steps.rules_window_s, steps.windows_window)
-    yield whole.wait
+    if asked.kind == "graph":  # its one window is all of it, and is checked once
+        yield from checked(cell, gateway, steps.check("graph").times(asked.graph))
+    else:
+        whole = cell.clock.start(checked(cell, gateway, steps.check("answer")))
+        yield from checked(cell, gateway, steps.check("window"))
+        yield whole.wait
     yield gateway.loop.work(steps.window_s + steps.close_s)
     last.ready.give()
     gateway.queue.leave(cell.clock.now - held_at)
-    yield line.append(2).wait
+    yield append(2).wait
     last.durable.give()
 
 
 def _release(cell: Cell, gateway: Gateway, window: _Window, append: Callable[[int], Signal]) -> Process:
     """Check a window and hand it on."""
     steps = cell.costs.steps
-    yield from checked(cell, gateway, steps.rules_window_s, steps.windows_window)
+    yield from checked(cell, gateway, steps.check("window"))
     yield gateway.loop.work(steps.window_s)
     window.ready.give()
     append(1).wait(window.durable.give)

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 from app import wire
@@ -22,6 +22,7 @@ from guards.policy import Policy
 from guards.scores import Scores
 from guards.stream import Windows
 from guards.verdict import Action, Context, Decision, Stage
+from tests.bench.load_schedule import QUESTIONS as LOAD
 from tests.bench.log_append import closed_loop, writing
 from tests.bench.log_records import ALLOWED, DIGESTS, LATER_US, TENANT, Home, batches, receipts, request_id
 
@@ -31,6 +32,7 @@ QUESTIONS = (
 )  # fmt: skip
 WINDOW = "Certificates bind a public key to a name, so that a client can tell whom it is talking to over the network. "
 ANSWER = WINDOW * 7
+ENCODED = (8, 32, 128)  # tokens of a window of the encoder
 REPEATS = 40
 Figures = dict[str, float]
 
@@ -85,34 +87,40 @@ def gateway(folder: Path, model: Path) -> Figures:
 
 def guard() -> Figures:
     """The rules, as a Gateway runs them, and the encoder, as a Guard does; how much of the latter a check asks for."""
-    encoder, loop, asked = Encoder.load(), asyncio.new_event_loop(), list[str]()
+    said = Context(request=QUESTIONS[1], history=(QUESTIONS[1],), system=SYSTEM)
+    look, made = _Look(), Figures()
+    made |= look.costs("prompt", QUESTIONS[1], Stage.PROMPT, said)
+    before = Context(request=QUESTIONS[1], preceding=WINDOW * 3, system=SYSTEM)
+    made |= look.costs("window", WINDOW, Stage.WINDOW, before)
+    made |= look.costs("answer", ANSWER, Stage.ANSWER, said)
+    full = look.encoder.windows(ANSWER)[0]
+    seconds = [median_cpu_s(partial(look.encoder.score_window, full[:tokens])) for tokens in ENCODED]
+    return made | dict(zip(("encoder_s", "token_s"), line(ENCODED, seconds), strict=True))
 
-    async def scorer(texts: Sequence[str]) -> list[Scores]:
-        asked[:] = texts
+
+class _Look:
+    """A guard whose encoder is only asked what it would have to read."""
+
+    def __init__(self) -> None:
+        self.encoder = Encoder.load()
+        self._asked = list[str]()
+        self._judge = Guard(Policy.load(), self._scores)
+
+    async def _scores(self, texts: Sequence[str]) -> list[Scores]:
+        self._asked[:] = texts
         return [Scores(0.0, 1.0, 0.0, 0.0, 0.0)] * len(texts)
 
-    judge, made = Guard(Policy.load(), scorer), Figures()
-    said = Context(request=QUESTIONS[1], history=(QUESTIONS[1],), system=SYSTEM)
-    checks = {
-        "prompt": (QUESTIONS[1], Stage.PROMPT, said),
-        "window": (WINDOW, Stage.WINDOW, Context(request=QUESTIONS[1], preceding=WINDOW * 3, system=SYSTEM)),
-        "answer": (ANSWER, Stage.ANSWER, said),
-    }
-    for name, check in checks.items():
-        made[f"rules_{name}_s"] = median_cpu_s(partial(_settled, loop, judge, check))
-        made[f"windows_{name}"] = len({window for text in asked for window in encoder.windows(text)})
-    one = encoder.windows(WINDOW)[0]
-    made["encoder_s"] = median_cpu_s(lambda: encoder.score_window(one))
-    loop.close()
-    return made
-
-
-def _settled(loop: asyncio.AbstractEventLoop, judge: Guard, check: tuple[str, Stage, Context]) -> Decision:
-    return loop.run_until_complete(judge.check(*check))
+    def costs(self, name: str, text: str, stage: Stage, context: Context) -> Figures:
+        """Of one check: seconds of rules, windows and tokens of the encoder."""
+        with asyncio.Runner() as runner:
+            settle = runner.get_loop().run_until_complete  # Runner.run would take over signals each time
+            rules_s = median_cpu_s(lambda: settle(self._judge.check(text, stage, context)))
+        windows = {window for text in self._asked for window in self.encoder.windows(text)}
+        return {f"rules_{name}_s": rules_s, f"windows_{name}": len(windows), f"tokens_{name}": sum(map(len, windows))}
 
 
 def knowledge(packs: Path) -> Figures:
-    """A question to the newest pack; nothing without one."""
+    """A question to the newest pack, and the guard's look at what it answers by itself; nothing without a pack."""
     from deployments.knowledge.consultation import consult
     from deployments.knowledge.shelf import Shelf
 
@@ -122,7 +130,12 @@ def knowledge(packs: Path) -> Figures:
     if current is None:
         return {}
     seconds = [median_cpu_s(partial(consult, current, asked), 5) for asked in QUESTIONS]
-    return {"consult_s": statistics.fmean(seconds)}
+    look, looks = _Look(), list[Figures]()
+    for asked in chain.from_iterable(LOAD.values()):
+        if (said := consult(current, asked)).outcome:
+            looks.append(look.costs("graph", said.text, Stage.WINDOW, Context(request=asked, system=SYSTEM)))
+    of_graph = {name: statistics.fmean(each[name] for each in looks) for name in looks[0]} if looks else {}
+    return {"consult_s": statistics.fmean(seconds)} | of_graph
 
 
 def log(sizes: Sequence[int] = (1, 16, 64, 256), seconds: float = 0.8) -> Figures:

@@ -9,14 +9,16 @@ import pytest
 from tests.bench import scale, scale_check, scale_ladder, scale_report, scale_steps
 from tests.bench.scale_costs import ENGINES, FILE, HOPS, Costs, EngineCosts, Settings, Size, StepCosts, Workload
 from tests.bench.scale_drawing import draw
-from tests.bench.scale_ladder import Rung, ladder, sweep, times
+from tests.bench.scale_ladder import Rung, ladder, model_rate, sweep, times
 from tests.bench.scale_run import Plan, simulate
 from tests.bench.scale_sizing import Objective, Prices, Row, settings_of, sized
 
 TOLD = json.loads(FILE.read_text())
 STEPS = StepCosts(
     admit_s=0.001, window_s=0.0002, close_s=0.0002, rules_prompt_s=0.001, rules_window_s=0.001, rules_answer_s=0.002,
-    encoder_s=0.004, windows_prompt=1, windows_window=2, windows_answer=2,
+    rules_graph_s=0.002,
+    encoder_s=0.002, token_s=0.0001, windows_prompt=1, windows_window=2, windows_answer=2, windows_graph=2,
+    tokens_prompt=20, tokens_window=40, tokens_answer=40, tokens_graph=40,
     consult_s=0.008, commit_s=0.003, record_s=0.0001, carry_s=0.00003, tail_s=0.0001,
     request_bytes=800, window_bytes=400,
 )  # fmt: skip
@@ -102,7 +104,7 @@ def test_an_objective_that_nobody_can_hold_is_not_said_to_be_held() -> None:
     assert not sized(slow, WORK, 20, Objective()).holds
 
 
-HEAVY = replace(COSTS, steps=replace(STEPS, encoder_s=0.02), engine=replace(ENGINE, step_s=0.02, sequence_s=0.01))
+HEAVY = replace(COSTS, steps=replace(STEPS, encoder_s=0.018), engine=replace(ENGINE, step_s=0.02, sequence_s=0.01))
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +146,12 @@ def test_the_document_has_the_costs_of_the_file_and_a_place_for_every_table() ->
         scale_report.written(document, {"nowhere": ""})
 
 
+def test_a_model_that_carries_little_is_told_how_little() -> None:
+    slow = replace(COSTS, engine=replace(ENGINE, step_s=0.5, slots=1))
+    assert 0.005 < model_rate(slow, WORK, Objective(first_p99_s=120.0, refused=1.0)) < 0.25
+    assert model_rate(slow, WORK, Objective(first_p99_s=0.1)) == 0
+
+
 def test_tables_and_drawing_show_what_was_found(rows: list[Row], rungs: list[Rung]) -> None:
     swept = sweep(COSTS, WORK, (10, 20))
     found = {"fleet": {"gpu": rows}, "objective": Objective(), "sweep": swept, "ladder": {"gpu": rungs}}
@@ -157,10 +165,11 @@ def test_tables_and_drawing_show_what_was_found(rows: list[Row], rungs: list[Run
 
 def test_predictions_stand_beside_what_was_measured() -> None:
     three = {"p50": 100.0, "p95": 200.0, "p99": None}
-    row = {"rate": 1.0, "seconds": 10, "completed_per_s": 1.0, "tokens_per_s": 20.0, "served_share": 1.0,
-           "first_ms": three, "end_ms": three, "cpu_ms_per_request": {"Gateway": 10.0, "clients": 3.0},
+    row = {"rate": 1.0, "seconds": 10, "offered_per_s": 1.0, "completed_per_s": 1.0, "tokens_per_s": 20.0,
+           "served_share": 1.0, "first_ms": three, "end_ms": three,
+           "cpu_ms_per_request": {"Gateway": 10.0, "clients": 3.0},
            "answered_by": {"graph": 5, "model": 5}}  # fmt: skip
-    load = {"max_tokens": 48, "cpus": 2, "rows": [row]}
+    load = {"max_tokens": 48, "seconds_each": 60.0, "cpus": 2, "rows": [row]}
     said = scale_check.against_load(load, COSTS)[0]
     assert said["completed/s"]["error"] == said["completed/s"]["predicted"] - 1
     assert said["completed/s"]["predicted"] == pytest.approx(1.0, rel=0.4)
@@ -178,7 +187,9 @@ def test_predictions_stand_beside_what_was_measured() -> None:
 def test_steps_are_measured_by_the_products_own_classes() -> None:
     guard, log = scale_steps.guard(), scale_steps.log(sizes=(1, 4), seconds=0.05)
     assert set(guard) == {name for name in (each.name for each in fields(StepCosts))
-                          if name.startswith(("rules_", "windows_", "encoder"))}  # fmt: skip
+                          if name.startswith(("rules_", "windows_", "tokens_", "encoder", "token_"))
+                          and "graph" not in name}  # fmt: skip
+    assert guard["tokens_prompt"] < guard["tokens_window"] <= 128 * guard["windows_window"]
     assert min(*guard.values(), *log.values()) >= 0
     assert log["request_bytes"] > 300
     assert scale_steps.line((1, 2, 3), (2.0, 4.0, 6.0)) == pytest.approx((0.0, 2.0))
