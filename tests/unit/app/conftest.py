@@ -39,6 +39,7 @@ from deployments.generation import Piece, Sampling
 from deployments.ports import ServiceUnavailable
 from guards.policy import Policy
 from guards.scores import Scores
+from tests.unit.app.signing_in import page, provider  # noqa: F401  fixtures
 
 SAFE = Scores(0.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -244,9 +245,9 @@ class World:
 @pytest.fixture(scope="session", autouse=True)
 def page_read_once() -> Iterator[None]:
     """Every world serves the built page, whose files take as long to compress as all the rest takes to begin."""
-    load, page = Pages.load, Pages.load(DIST)
+    load, built = Pages.load, Pages.load(DIST)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pages, "load", lambda dist: page if dist == DIST else load(dist))
+        patch.setattr(Pages, "load", lambda dist: built if dist == DIST else load(dist))
         yield
 
 

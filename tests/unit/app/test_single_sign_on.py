@@ -1,90 +1,24 @@
 """Signing in at an issuer: the whole way over a real HTTP server, and each way in which it may go wrong."""
 
-import json
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
-import yaml
 
-from app.api import create_app
 from app.identity.code_flow import Attempt
-from app.identity.endpoints import Directory
-from app.identity.identities import Identities
-from app.identity.ways import CALLBACK, PENDING, Ways, remember_attempt
+from app.identity.ways import CALLBACK, PENDING, remember_attempt
 from app.sessions import COOKIE
-from app.settings import Limits, Settings
+from app.settings import Limits
 from audit.record import Entry, Kind
 from tests.unit.app.conftest import World
-from tests.unit.app.issuing import AUDIENCE, rsa, serving
-from tests.unit.app.provider import CLIENT, SECRET, Provider
-
-PUBLIC = "http://127.0.0.1:8722"
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with serving(Provider(back=f"{PUBLIC}{CALLBACK}")) as serves:
-        assert isinstance(serves, Provider)
-        yield serves
-
-
-class Page:
-    """A browser's part: follows where it is sent, keeps cookies by their paths."""
-
-    def __init__(self, world: World, app: Any) -> None:
-        self.world = world
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC)
-
-    async def begin(self) -> str:
-        await self.world.view.refresh()
-        answer = await self.http.get("/session/oidc?issuer=0", headers={"sec-fetch-site": "same-origin"})
-        assert answer.status_code == 302, answer.text
-        return str(answer.headers["location"])
-
-    async def answered(self) -> str:
-        """Where the issuer sends the browser back to."""
-        where = await self.begin()
-        async with httpx.AsyncClient() as client:
-            return str((await client.get(where)).headers["location"])
-
-    async def back(self, url: str) -> str:
-        answer = await self.http.get(url, headers={"sec-fetch-site": "cross-site"})
-        assert answer.status_code == 303
-        return str(answer.headers["location"])
-
-    async def sign_in(self) -> str:
-        return await self.back(await self.answered())
-
-    async def session(self) -> httpx.Response:
-        return await self.http.get("/session", headers={"sec-fetch-site": "same-origin"})
-
-
-def page_of(world: World, home: Path, provider: Provider, **told: Any) -> Page:
-    issuer = {"issuer": provider.url, "audience": CLIENT, "tenant": "uni"}
-    client = {"client_id": CLIENT, "name": "University"} | ({"secret_file": "uni.secret"} if provider.secret else {})
-    file = home / "issuers.yaml"
-    file.write_text(yaml.safe_dump({"public_url": PUBLIC, "issuers": [issuer | {"sign_in": client} | told]}))
-    (home / "keys" / "uni.secret").write_text(SECRET)
-    (home / "keys" / "uni.secret").chmod(0o600)
-    settings = Settings(home=home, issuers=file)
-    identities = Identities.load(settings)
-    object.__setattr__(world.tutor, "keys", identities)
-    ways = Ways.load(settings, identities)
-    assert SECRET not in repr(ways)
-    return Page(world, create_app(world.tutor, world.counts, None, ways=ways))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def page(world: World, tmp_path: Path, provider: Provider) -> Page:
-    return page_of(world, tmp_path, provider)
+from tests.unit.app.issuing import AUDIENCE, rsa
+from tests.unit.app.provider import SECRET, Provider
+from tests.unit.app.signing_in import Page, page_of
 
 
 async def test_whom_the_issuer_signs_in_has_a_session(page: Page, provider: Provider) -> None:
@@ -262,46 +196,6 @@ async def test_over_their_limit_nobody_is_signed_in(make_world, tmp_path: Path, 
     assert await page.sign_in() == "/?sign_in=unavailable"
 
 
-async def test_an_issuer_that_is_down_is_asked_once_in_ten_seconds(world: World, tmp_path: Path) -> None:
-    with serving(Provider(back=f"{PUBLIC}{CALLBACK}")) as idp:
-        page = page_of(world, tmp_path, idp)  # type: ignore[arg-type]
-        idp.status = 500
-        for _ in range(3):
-            answer = await page.http.get("/session/oidc")
-            assert (answer.status_code, answer.headers["location"]) == (302, "/?sign_in=unavailable")
-            assert "set-cookie" not in answer.headers
-        assert len(idp.asked) == 1
-
-
-async def test_what_was_found_of_an_issuer_goes_on_while_it_is_silent(provider: Provider) -> None:
-    now = [0.0]
-    directory = Directory(provider.url, clock=lambda: now[0])
-    found = await directory.endpoints()
-    assert (found.authorization, found.takes_basic) == (f"{provider.url}/authorize?realm=uni", True)
-    provider.status, now[0] = 500, 299.0
-    assert await directory.endpoints() is found
-    now[0] = 301.0
-    assert await directory.endpoints() is found
-    provider.status, provider.ways, now[0] = 200, ["client_secret_post"], 305.0
-    assert await directory.endpoints() is found
-    now[0] = 312.0
-    assert not (await directory.endpoints()).takes_basic
-    assert len(provider.asked) == 3
-
-
-@pytest.mark.parametrize("told", [
-    {"issuer": "https://other.example"}, {"token_endpoint": "http://other.example/token"}, {"token_endpoint": None},
-    {"authorization_endpoint": "https://a.example/#x"}, {"authorization_endpoint": 7},
-])  # fmt: skip
-async def test_a_configuration_that_leads_elsewhere_is_none(
-    page: Page, provider: Provider, told: dict[str, Any]
-) -> None:
-    configuration = json.dumps(provider.configuration() | told).encode()
-    provider.pages["/.well-known/openid-configuration"] = configuration
-    answer = await page.http.get("/session/oidc")
-    assert answer.headers["location"] == "/?sign_in=unavailable"
-
-
 async def test_no_other_sites_page_begins_a_sign_in(page: Page) -> None:
     for fields in (
         {"sec-fetch-site": "cross-site"},
@@ -310,42 +204,3 @@ async def test_no_other_sites_page_begins_a_sign_in(page: Page) -> None:
     ):
         answer = await page.http.get("/session/oidc", headers=fields)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "csrf")
-
-
-@pytest.mark.parametrize("number", ["1", "-1", "9999999999999999999999", "x"])
-async def test_an_issuer_that_is_not_there(page: Page, number: str) -> None:
-    answer = await page.http.get(f"/session/oidc?issuer={number}")
-    assert answer.status_code == (400 if number == "x" else 404)
-
-
-BAD = {
-    "nowhere to come back to": {"public_url": None},
-    "back over http": {"public_url": "http://tutor.example"},
-    "back to a path": {"public_url": "https://tutor.example/x"},
-    "a name for no button": {"sign_in": {"client_id": "c", "name": ""}},
-    "no openid": {"sign_in": {"client_id": "c", "name": "n", "scopes": ["email"]}},
-    "a scope of two": {"sign_in": {"client_id": "c", "name": "n", "scopes": ["openid email"]}},
-    "a secret elsewhere": {"sign_in": {"client_id": "c", "name": "n", "secret_file": "../x"}},
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-async def test_a_file_that_cannot_be_so_keeps_the_gateway_from_starting(
-    world: World, tmp_path: Path, case: str
-) -> None:
-    told = {"public_url": "https://tutor.example"} | BAD[case]
-    issuer = {"issuer": "https://id.example", "audience": "a", "tenant": "t"}
-    issuer["sign_in"] = told.pop("sign_in", {"client_id": "c", "name": "n"})  # type: ignore[assignment]
-    (tmp_path / "issuers.yaml").write_text(yaml.safe_dump(told | {"issuers": [issuer]}))
-    with pytest.raises(ValueError, match=r"issuers\.yaml: expected"):
-        Identities.load(Settings(home=tmp_path, issuers=tmp_path / "issuers.yaml"))
-
-
-async def test_a_secret_that_others_may_read_keeps_it_from_starting_too(
-    world: World, tmp_path: Path, provider: Provider
-) -> None:
-    page_of(world, tmp_path, provider)
-    settings = Settings(home=tmp_path, issuers=tmp_path / "issuers.yaml")
-    (tmp_path / "keys" / "uni.secret").chmod(0o644)
-    with pytest.raises(PermissionError, match="chmod 600"):
-        Ways.load(settings, Identities.load(settings))
