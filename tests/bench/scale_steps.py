@@ -168,13 +168,14 @@ def _exchange_bytes(exchanges: int, windows: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         home = Home.begin(Path(folder))
         opened, before = home.open(), _size(home)
-        every = (entry for number in range(exchanges) for entry in _exchange(number, windows))
+        every = (entry for number in range(exchanges) for entry in exchange(number, windows))
         for batch in batches(every, 64):
             receipts(opened.append(batch))
         return (_size(home) - before) / exchanges
 
 
-def _exchange(number: int, windows: int) -> list[Entry]:
+def exchange(number: int, windows: int) -> list[Entry]:
+    """The records of one question and its answer."""
     said = json.dumps({"messages": [{"role": "user", "content": QUESTIONS[number % len(QUESTIONS)]}]})
     checks = {"checks": [{"check": "rules", "action": "ALLOW", "category": None, "score_ppm": 0}] * 6}
     about = {"client_request_id": None, "stream": True, "role": "learner", "deadline_us": LATER_US,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import log, peers
+from tests.bench import log, log_memory, peers
 from tests.bench.log_records import Rate
 from tests.bench.log_report import aims, curve, table, with_ratios
 
@@ -61,3 +61,10 @@ def test_a_machine_without_postgresql_says_so(tmp_path: Path, monkeypatch: pytes
     found = log.measure(tmp_path, 0.05, 20, frozenset({"postgresql"}), CLIENTS)
     assert found["rates"] == []
     assert "expected postgres and pgbench" in found["not_run"]["postgresql"]
+
+
+def test_what_a_writer_holds_is_told_while_its_log_is_packed(tmp_path: Path) -> None:
+    records, mib, files = zip(*log_memory.held(tmp_path, 1800, every=600), strict=True)
+    assert [number // 600 for number in records] == [1, 2, 3]
+    assert min(mib) > 0
+    assert files[-1] < files[-2]  # more than a thousand are packed
