@@ -95,9 +95,10 @@ class Running:
             return
 
     def pids(self, deployment: str) -> list[int]:
-        """Of the replicas that run; none while a new graph is built."""
+        """Of the replicas that run or, still the same processes, take new settings; none while a graph is built."""
         found = self.applications()["deployments"].get(deployment, {"replicas": []})
-        return [replica["pid"] for replica in found["replicas"] if replica["state"] == "RUNNING" and replica["pid"]]
+        alive = [replica for replica in found["replicas"] if replica["state"] in {"RUNNING", "UPDATING"}]
+        return [replica["pid"] for replica in alive if replica["pid"]]
 
     def kill(self, deployment: str, how: signal.Signals = signal.SIGKILL) -> None:
         for pid in self.pids(deployment):
