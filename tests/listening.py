@@ -11,7 +11,7 @@ from app.settings import Limits
 from tests.hostile import Target
 from tests.unit.app.conftest import World
 
-LIMITS = Limits(body_timeout_s=2, guard_timeout_s=10, deadline_s=60, queue_wait_s=60, requests_per_minute=100_000)
+LIMITS = Limits(body_timeout_s=5, guard_timeout_s=10, deadline_s=60, queue_wait_s=60, requests_per_minute=100_000)
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from app.web.build import WEB, build
 from tests.browser.visitor import Visitor
@@ -26,6 +26,7 @@ def page_built() -> None:
 
 @pytest.fixture(scope="session")
 async def chromium(page_built: None) -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENT_MS)  # it does not know of the context's
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield browser

@@ -175,11 +175,11 @@ async def test_a_page_that_is_not_allowed_is_told_both_reasons(guest: Guest) -> 
 
 
 async def test_a_key_that_ends_is_asked_for_anew(guest: Guest) -> None:
-    guest.school.ttls = [4]
+    guest.school.ttls = [20]
     await guest.open("/host.html")
     await (await guest.sees(".terms .primary")).click()
     await guest.sees(".welcome")
-    await guest.page.wait_for_timeout(5_000)
+    await guest.page.wait_for_timeout(21_000)
     await guest.ask("What is a buffer overflow?")
     await guest.sees(".receipt")
     assert await guest.chat.locator(".fault").count() == 0

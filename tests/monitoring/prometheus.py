@@ -99,7 +99,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     while time.monotonic() < until and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=2).close()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             time.sleep(0.1)
         else:
             return

@@ -1,8 +1,10 @@
 """A small disk of its own for a tutor's home: a file that is mounted, so that it can be filled, frozen and slowed."""
 
+import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,13 +49,19 @@ class Disk:
         """What `fill` took is free again."""
         self._filler.unlink(missing_ok=True)
 
-    def hang(self, seconds: float) -> None:
-        """Every write waits until the time is over, as on a storage network that went away."""
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Every write waits until this is left, as on a storage network that went away."""
         _run("fsfreeze", "--freeze", str(self.root))
         try:
-            time.sleep(seconds)
+            yield
         finally:
             _run("fsfreeze", "--unfreeze", str(self.root))
+
+    def hang(self, seconds: float) -> None:
+        """`hanging` for so long."""
+        with self.hanging():
+            time.sleep(seconds)
 
     def slow(self, seconds: float) -> None:
         """Writes pass in a tenth of a second out of each half."""

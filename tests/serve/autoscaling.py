@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ class Timeline:
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_S):
-            self.points.append((time.monotonic(), len(self.running.pids("Model"))))
+            with suppress(OSError, LookupError):  # the dashboard may be slow to tell
+                self.points.append((time.monotonic(), len(self.running.pids("Model"))))
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 4
 APPEND_TIMEOUT_S = 45.0
 INTERVAL_MS = 100
-LOADED_S = 3.0  # of appends before the loss, and after the return
+MANY = 40  # appends before the loss, and after the return
 GONE_S = 2.0  # between the loss of a node and its successor
 BACK_WITHIN_S = 120.0
 LOG_NODE: dict[str, Any] = {"num_cpus": 1, "resources": {"log": 1}, "node_ip_address": "127.0.0.1"}
@@ -66,6 +66,14 @@ class Clients:
             time.sleep(0.05)
         return next(at for _, _, at in self.held if at > moment)
 
+    def hear_more(self) -> None:
+        """Until a good many further ones are acknowledged."""
+        enough = len(self.held) + MANY
+        until = time.monotonic() + BACK_WITHIN_S
+        while len(self.held) < enough:
+            assert time.monotonic() < until, f"fewer than {MANY} appends were acknowledged within {BACK_WITHIN_S:g} s"
+            time.sleep(0.05)
+
     async def _run(self) -> None:
         await asyncio.gather(*(self._ask() for _ in range(CLIENTS)))
 
@@ -97,15 +105,14 @@ def lose_a_node(cluster: Any, world: World) -> dict[str, Any]:
     bound = writer.bind(str(world.address), "exchange-0", str(world.home / "keys"), INTERVAL_MS)
     log = LogHandle(serve.run(bound, name="log", route_prefix=None), APPEND_TIMEOUT_S)
     with Clients(log, world) as clients:
-        clients.heard_after(0)
-        time.sleep(LOADED_S)
+        clients.hear_more()
         cluster.remove_node(node, allow_graceful=False)
         lost, before = time.monotonic(), len(clients.held)
         time.sleep(GONE_S)
         cluster.add_node(**LOG_NODE)
         joined = time.monotonic()
         back = clients.heard_after(joined)
-        time.sleep(LOADED_S)
+        clients.hear_more()
     return look(world, clients) | {
         "acknowledged_before": before, "acknowledged_after": len(clients.held) - before, "refused": clients.refused,
         "back_after_loss_s": round(back - lost, 1), "back_after_join_s": round(back - joined, 1),

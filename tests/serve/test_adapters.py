@@ -39,7 +39,7 @@ class Stream:
 
     def _read(self) -> None:
         messages = [{"role": "user", "content": QUESTION}]
-        body = {"model": embedded.NAME, "messages": messages, "max_tokens": 220, "stream": True, "seed": self.seed}
+        body = {"model": embedded.NAME, "messages": messages, "max_tokens": 400, "stream": True, "seed": self.seed}
         with self.running.client() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: {"):
@@ -119,7 +119,7 @@ def test_an_adapter_is_swapped_in_and_out_under_streams_and_on_record(running: R
         answered_at = time.monotonic()
     finally:
         for stream in streams:
-            stream.thread.join(180)
+            stream.thread.join(300)
     for stream in streams:
         closing = [each for each in stream.frames if each.get("preceptor")][-1]
         assert closing["choices"][0]["finish_reason"] in ("stop", "length"), closing

@@ -18,6 +18,7 @@ import pytest
 from app.cluster import FOREIGN, free_ports
 from app.examination.deployment import outward_addresses
 from tests.serve.conftest import ROOT, Running
+from tests.serve.own_process import PATIENT
 
 BIN = Path(sys.executable).parent
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - open on purpose
@@ -65,7 +66,7 @@ def wide_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     port, board, client, http = free_ports(4)
     bare = {name: value for name, value in os.environ.items()
             if name not in FOREIGN and not name.startswith(("PRECEPTOR_", "RAY_"))}  # fmt: skip
-    env = bare | {
+    env = bare | PATIENT | {
         "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ADDRESS": f"{address}:{port}",
         "PRECEPTOR_HOME": str(home),
         "RAY_DASHBOARD_ADDRESS": f"http://{address}:{board}", "PRECEPTOR_URL": f"http://{address}:{http}",

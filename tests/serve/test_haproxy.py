@@ -125,6 +125,6 @@ def test_while_the_gateway_is_gone_a_client_waits_or_is_told_to_come_again(behin
 def _health(running: Running) -> httpx.Response | None:
     """None where the connection ended without a word."""
     try:
-        return httpx.get(f"{running.url}/healthz", timeout=30, trust_env=False)
-    except httpx.RemoteProtocolError:
+        return httpx.get(f"{running.url}/healthz", timeout=110, trust_env=False)
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         return None

@@ -4,7 +4,9 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from app.grounding.citing import FLAG, UNSURE
@@ -31,13 +33,22 @@ def pack(running: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     return made.name
 
 
+def ask(running: Running, question: str, by: str, **asked: Any) -> httpx.Response:
+    """Asked again while the knowledge base is late with its answer, as it is on a machine that stalls."""
+    until = time.monotonic() + 60
+    while ((reply := running.ask(question, **asked)).json()["preceptor"]["knowledge"] or {}).get("by") != by:
+        assert time.monotonic() < until, reply.text
+        time.sleep(1)
+    return reply
+
+
 def test_a_relation_is_answered_from_the_graph_and_proven(running: Running, pack: str, tmp_path: Path) -> None:
-    reply = running.ask(QUESTION, max_tokens=8)
+    reply = ask(running, QUESTION, "graph", max_tokens=8)
     answer = reply.json()
     text, told = answer["choices"][0]["message"]["content"], answer["preceptor"]
     assert "M1043" in text
     assert {each["id"] for each in told["sources"]} == {"T1003.001", "M1017", "M1043"}
-    assert (told["knowledge"]["by"], told["knowledge"]["pack"]) == ("graph", pack)
+    assert told["knowledge"]["pack"] == pack
     saved = tmp_path / "reply.json"
     saved.write_text(reply.text)
     checked = json.loads(running.run("audit.verify", "--key", str(running.vkey), "--receipt", str(saved)).stdout)
@@ -49,14 +60,13 @@ def test_a_relation_is_answered_from_the_graph_and_proven(running: Running, pack
 
 
 def test_an_invented_identifier_is_not_known(running: Running, pack: str) -> None:
-    answer = running.ask("What is CVE-2099-99999?").json()
+    answer = ask(running, "What is CVE-2099-99999?", "graph").json()
     assert "CVE-2099-99999 is not known here" in answer["choices"][0]["message"]["content"]
     assert answer["preceptor"]["knowledge"]["outcome"] == "unknown"
 
 
 def test_another_question_is_the_models_with_what_was_found(running: Running, pack: str) -> None:
-    told = running.ask("Why is input that is placed in a web page dangerous?").json()["preceptor"]
-    assert told["knowledge"]["by"] == "model"
+    told = ask(running, "Why is input that is placed in a web page dangerous?", "model").json()["preceptor"]
     assert [each["id"] for each in told["sources"]] == ["CWE-79"]
 
 
@@ -75,7 +85,4 @@ def test_while_the_knowledge_base_is_away_no_identifier_passes_for_a_checked_one
     text, told = answer["choices"][0]["message"]["content"], answer["preceptor"]["knowledge"]
     marked = [text[each.end :].startswith((UNSURE, FLAG)) for each in find(text)]
     assert all(marked) or told["outcome"] == "unknown", text  # it may be back already
-    until = time.monotonic() + 60
-    while (running.ask(QUESTION).json()["preceptor"]["knowledge"] or {}).get("by") != "graph":
-        assert time.monotonic() < until, "the knowledge base did not come back"
-        time.sleep(1)
+    ask(running, QUESTION, "graph")

@@ -19,6 +19,7 @@ import pytest
 
 from app import cleanup
 from app.cluster import FOREIGN, free_ports
+from tests.serve.own_process import PATIENT
 
 ROOT = Path(__file__).parents[2]
 LINES = ["PRECEPTOR_URL", "PRECEPTOR_API_KEY", "PRECEPTOR_LOG", "PRECEPTOR_VKEY", "PRECEPTOR_DASHBOARD"]
@@ -99,8 +100,8 @@ def foreign() -> Iterator[Foreign]:
         [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--temp-dir={temp}", f"--port={port}",
          f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", "--include-dashboard=false",
          "--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats"],
-        env=BARE | {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=BARE | PATIENT | {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"},
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     until((Path(temp) / "ray_current_cluster").exists, 120)
     yield Foreign(psutil.Process(head.pid), f"127.0.0.1:{port}")

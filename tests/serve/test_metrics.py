@@ -1,6 +1,7 @@
 """A running graph, watched as an operator would: by a real Prometheus, a real collector, and the files of its logs."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from tests.monitoring.prometheus import DASHBOARDS, HERE, RULES, Prometheus, pro
 from tests.serve.conftest import Running
 
 MARKER = "zirkonfalter"  # no word of ours, of Ray's, or of a small model
-OF_THE_MACHINE = {"PreceptorDiskFilling", "PreceptorMemoryLow"}  # true or not, whatever we do
+OF_THE_MACHINE = {"PreceptorDiskFilling", "PreceptorMemoryLow", "PreceptorLogCommitSlow"}
+"""True or not, whatever we do; one stalled commit among few is one in a hundred for five minutes."""
 ROWS = [series for rows in metrics.TABLE.values() for series in rows]
 
 
@@ -112,14 +114,12 @@ def lacking(check: Callable[[str], bool], wanted: list[str], seconds: float = 60
 
 def test_every_series_of_the_table_is_exported_and_zero_where_nothing_was(server: Prometheus) -> None:
     names = [each.exported + ("_count" if each.kind is Kind.HISTOGRAM else "") for each in ROWS]
-    assert lacking(server.has_data, names) == []
-    for series in ROWS:
-        if series.kind is Kind.COUNTER:
-            found = server.get("query", query=f"count(count by ({','.join(series.labels)}) ({series.exported}))")
-            expected = 1
-            for values in series.labels.values():
-                expected *= len(values)
-            assert float(found["result"][0]["value"][1]) == expected, series.name
+    counts = [
+        f"count(count by ({','.join(each.labels)}) ({each.exported})) == {math.prod(map(len, each.labels.values()))}"
+        for each in ROWS
+        if each.kind is Kind.COUNTER
+    ]
+    assert lacking(server.has_data, names + counts) == []
 
 
 def test_they_say_what_happened(server: Prometheus) -> None:
@@ -147,9 +147,8 @@ def test_every_query_of_the_dashboards_returns_data(path: Path, server: Promethe
 
 def test_no_alert_holds_for_a_healthy_graph(server: Prometheus) -> None:
     rules = yaml.safe_load((RULES / "rules.yaml").read_text())["groups"][0]["rules"]
-    for rule in rules:
-        found = server.get("query", query=rule["expr"])["result"]
-        assert found == [] or rule["alert"] in OF_THE_MACHINE, (rule["alert"], found)
+    ours = [rule["expr"] for rule in rules if rule["alert"] not in OF_THE_MACHINE]
+    assert lacking(lambda expr: not server.has_data(expr), ours) == []
 
 
 def test_one_trace_joins_the_graph_and_names_the_record_and_no_text(watched: Watched) -> None:
@@ -173,7 +172,7 @@ def test_one_trace_joins_the_graph_and_names_the_record_and_no_text(watched: Wat
 def test_no_series_holds_a_text_or_a_key(watched: Watched) -> None:
     """Ray's and ours, as every port of the discovery file shows them."""
     addresses = [address for each in json.loads(watched.discovery.read_text()) for address in each["targets"]]
-    shown = [httpx.get(f"http://{address}/metrics", trust_env=False).text for address in addresses]
+    shown = [httpx.get(f"http://{address}/metrics", timeout=60, trust_env=False).text for address in addresses]
     assert "ray_preceptor_questions_total" in "".join(shown)
     assert not [text for text in watched.secrets if text in "".join(shown)]
 

@@ -109,7 +109,9 @@ def test_a_client_that_hangs_up_leaves_an_interrupted_record(running: Running) -
         )
         got = b""
         while got.count(b"data: {") < 2:
-            got += wire.recv(65536)
+            came = wire.recv(65536)
+            assert came, got
+            got += came
     sql = "select finish_reason from exchanges where finish_reason = 'interrupted'"
     until = time.monotonic() + 60  # well before the request's own deadline, after which the view says so by itself
     while "interrupted" not in (seen := running.run("audit.query", str(running.log), sql).stdout):

@@ -76,9 +76,10 @@ def test_a_challenger_is_watched_then_heeded_then_taken_back_by_an_alert(running
 
     def shadows() -> list[dict[str, Any]]:
         running.ask("What is a firewall?", max_tokens=2)
-        return rows(running, f"select served, action from shadows where guard_digest = '{digest}'")  # noqa: S608
+        scored = f"guard_digest = '{digest}' and action is not null"  # null where it was not there yet
+        return rows(running, f"select served, action from shadows where {scored}")  # noqa: S608
 
-    seen = until(60, shadows)
+    seen = until(180, shadows)
     assert seen[0]["served"] == "ALLOW"
 
     challenge(measures(), card_digest(), digest).write(tmp_path / "challenge.json")
@@ -87,13 +88,15 @@ def test_a_challenger_is_watched_then_heeded_then_taken_back_by_an_alert(running
 
     def judges() -> str:
         answer = running.ask("What is a firewall?", max_tokens=2)
+        if answer.status_code == 503:
+            return ""  # a guard that was late
         assert answer.status_code == 200, answer.text
         about = answer.json()["preceptor"]["request_id"]
         return str(rows(running, f"select guard_digest from exchanges where request_id = '{about}'")[0]["guard_digest"])  # noqa: S608
 
-    assert until(60, lambda: judges() == digest)
+    assert until(120, lambda: judges() == digest)
     alert = Entry.operational(Kind.alert, {"rule": "canary", "severity": "critical", "about": digest}, actor="operator")
     assert "receipt" in AuditClient(running.url, admin).append([alert])[0]
-    assert until(30, lambda: judges() == card_digest())
+    assert until(120, lambda: judges() == card_digest())
     back = "select fields->>'gate' as gate from records where kind = 'promotion' order by ts desc, idx desc limit 1"
-    assert until(30, lambda: rows(running, back) == [{"gate": "alert"}])
+    assert until(120, lambda: rows(running, back) == [{"gate": "alert"}])

@@ -15,6 +15,7 @@ from tests.serve.conftest import Running, free_port
 from tests.serve.test_redeploy import DONE_WITHIN_S, gateway, redeploy
 
 ALLOWED = 40
+LIMITS = {"requests_per_minute": ALLOWED, "limits_timeout_s": 5}  # a machine that stalls for one is no fault
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def two(running: Running, server: RedisServer) -> Iterator[Running]:
     """The graph with a second Gateway; afterwards as it was."""
 
     def more(application: dict[str, Any]) -> None:
-        shared = {"gateways": 2, "redis": str(server.url_file()), "limits": {"requests_per_minute": ALLOWED}}
+        shared = {"gateways": 2, "redis": str(server.url_file()), "limits": LIMITS}
         application["args"] |= shared
         gateway(application)["num_replicas"] = 2
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.serve.clients import Clients, Kept, ask, is_clean, look
 from tests.serve.conftest import ROOT, Running
 
+FEW = 20
 SECOND_WRITER = """
 import sys
 import time
@@ -43,6 +44,7 @@ def test_a_second_writer_by_accident_does_no_harm(running: Running, tmp_path: Pa
         with Clients(running, 4) as clients:
             for _ in range(3):
                 wait_for_answers(clients, time.monotonic())
+            wait_for_records(tmp_path / "acknowledged")
             assert second.poll() is None, "the second writer has failed"
             second.kill()  # at any moment: it owes nobody anything but what it has acknowledged
     finally:
@@ -53,7 +55,7 @@ def test_a_second_writer_by_accident_does_no_harm(running: Running, tmp_path: Pa
     assert is_clean(found), found
     lines = (tmp_path / "acknowledged").read_text().splitlines(keepends=True)
     acknowledged = {tuple(line.split()) for line in lines if line.endswith("\n")}
-    assert len(acknowledged) > 20
+    assert len(acknowledged) > FEW
     sql = "select request_id, seq from records"
     out = running.run("audit.query", str(running.log), sql, "--format", "json").stdout
     assert acknowledged <= {(row["request_id"], str(row["seq"])) for row in json.loads(out)}
@@ -64,6 +66,14 @@ def wait_for_answers(clients: Clients, moment: float, seconds: float = 120) -> N
     until = time.monotonic() + seconds
     while len(clients.answered_since(moment)) < clients.count:
         assert time.monotonic() < until, failed(clients.kept)
+        time.sleep(0.2)
+
+
+def wait_for_records(acknowledged: Path, seconds: float = 120) -> None:
+    """Until the second writer, which first has to start and to read the log, has written more than a few."""
+    until = time.monotonic() + seconds
+    while len(acknowledged.read_text().splitlines()) <= FEW + 1:  # the last may be half a line
+        assert time.monotonic() < until, acknowledged.read_text()
         time.sleep(0.2)
 
 

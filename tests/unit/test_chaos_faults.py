@@ -2,7 +2,6 @@
 
 import errno
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -32,13 +31,13 @@ def test_a_disk_that_is_full_takes_nothing_and_one_that_hangs_takes_it_later(tmp
         assert full.value.errno == errno.ENOSPC
         disk.empty()
         (disk.root / "file").write_bytes(bytes(100_000))
-        hanging = threading.Thread(target=disk.hang, args=(1.0,))
-        hanging.start()
-        time.sleep(0.4)
-        began = time.monotonic()
-        (disk.root / "other").write_bytes(b"late")
-        assert time.monotonic() - began > 0.1
-        hanging.join()
+        with disk.hanging():
+            late = threading.Thread(target=(disk.root / "other").write_bytes, args=(b"late",))
+            late.start()
+            late.join(0.5)
+            assert late.is_alive()
+        late.join(60)
+        assert (disk.root / "other").read_bytes() == b"late"
     assert not list(tmp_path.glob("*.img"))
 
 

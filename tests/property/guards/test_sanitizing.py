@@ -68,8 +68,8 @@ def test_the_cost_is_linear_in_the_text() -> None:
     ):
         short, long = unit * (4000 // len(unit)), unit * (32000 // len(unit))
         sanitizer.clean(short)
-        started = time.perf_counter()
+        started = time.process_time()
         sanitizer.clean(short)
-        middle = time.perf_counter()
+        middle = time.process_time()
         sanitizer.clean(long)
-        assert time.perf_counter() - middle < 40 * (middle - started) + 0.5, unit
+        assert time.process_time() - middle < 40 * (middle - started) + 0.5, unit

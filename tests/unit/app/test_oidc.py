@@ -41,7 +41,7 @@ def idp() -> Iterator[IdP]:
 def trusting(idp: IdP, **more: Any) -> Oidc:
     told = {"issuer": idp.url, "audience": AUDIENCE, "tenant": "uni", "jwks_url": f"{idp.url}/jwks"} | more
     issuer = Issuer.model_validate(told)
-    return Oidc(issuer, KeySet(issuer.issuer, KeySource(issuer, 1.5)))
+    return Oidc(issuer, KeySet(issuer.issuer, KeySource(issuer, 30), lambda: 0.0))  # no time passes
 
 
 @pytest.fixture

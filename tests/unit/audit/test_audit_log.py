@@ -271,7 +271,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(world):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(world.home), str(run)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
-        lines = [writer.stdout.readline()]
+        lines = [writer.stdout.readline() for _ in range(6)]
         time.sleep(0.15 + run * 0.05)
         os.kill(writer.pid, signal.SIGKILL)
         lines += writer.communicate()[0].splitlines()

@@ -104,12 +104,12 @@ def test_silence_and_an_answer_that_drips_end_in_time():
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
-        refused(f"http://127.0.0.1:{silent.getsockname()[1]}", step_s=0.3, whole_s=5.0)
-        assert time.monotonic() - began < 3
+        refused(f"http://127.0.0.1:{silent.getsockname()[1]}", step_s=0.3, whole_s=60.0)
+        assert time.monotonic() - began < 30
     with listening(drip) as url:
         began = time.monotonic()
-        refused(url, step_s=5.0, whole_s=0.5)
-        assert time.monotonic() - began < 3
+        refused(url, step_s=60.0, whole_s=0.5)
+        assert time.monotonic() - began < 30
 
 
 def test_nobody_there_is_told_without_the_url():

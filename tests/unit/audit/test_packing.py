@@ -229,7 +229,7 @@ def test_a_killed_packer_loses_nothing(world):
         packer = subprocess.Popen(
             [sys.executable, "-c", PACKER, str(world.home), str(run)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
         )
-        lines = [packer.stdout.readline()]
+        lines = [packer.stdout.readline() for _ in range(12)]  # it packs after ten
         time.sleep(0.15 + run * 0.07)
         os.kill(packer.pid, signal.SIGKILL)
         lines += packer.communicate()[0].splitlines()

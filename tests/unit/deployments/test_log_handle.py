@@ -48,7 +48,7 @@ def receipts(entries: list[Entry]) -> list[Receipt]:
 
 async def test_what_waits_goes_in_one_call_and_in_order() -> None:
     handle = Handle(receipts)
-    log = LogHandle(handle, 1)  # type: ignore[arg-type]
+    log = LogHandle(handle, 30)  # type: ignore[arg-type]
     got = await asyncio.gather(*(log.append([entry(seq)]) for seq in range(5)))
     assert [each[0].seq for each in got] == [0, 1, 2, 3, 4]
     assert [seq for call in handle.append.calls for seq in call] == [0, 1, 2, 3, 4]

@@ -29,7 +29,7 @@ class Scripted:
 def judged(policy, says) -> tuple[Guard, Scripted]:
     judge = Scripted(says)
     words = scorer(both=make(0.6, 0.0, 0.4, 0.0), worm=DOUBT, virus=SURE, ignore=ORDER, lab=LESSON)
-    return Guard(policy, words, timeout_s=0.4, judge=judge), judge
+    return Guard(policy, words, timeout_s=4, judge=judge), judge
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from train import fetch_state
 from train.download import Fetched, Patience, fetch
 from train.errors import DownloadError
 
-QUICK = Patience(tries=4, first_wait=0.001, timeout=2.0, plain=True)
+QUICK = Patience(tries=4, first_wait=0.001, timeout=30.0, plain=True)
 DIGEST = hashlib.sha256(BODY).hexdigest()
 
 

@@ -45,13 +45,13 @@ def test_a_probe_is_asked_within_its_budget_and_scored_by_the_verdict(tmp_path: 
     relay = Relay(ask, 6)
     with serve(relay) as uri:
         process = garak.start(python, "malwaregen.SubFunctions", tmp_path, uri, 6)
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=400) == 0
     assert len(asked) == len(set(asked)) == 6
     name = "malwaregen.SubFunctions"
     assert garak.evaluated(name, tmp_path) == Evaluated(name, 5, 2)  # one failed; two of five got an answer
     first = asked[:]
     with serve(Relay(ask, 6)) as uri:
-        assert garak.start(python, "malwaregen.SubFunctions", tmp_path, uri, 6).wait(timeout=120) == 0
+        assert garak.start(python, "malwaregen.SubFunctions", tmp_path, uri, 6).wait(timeout=400) == 0
     assert asked[6:] == first
 
 

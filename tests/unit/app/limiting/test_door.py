@@ -74,7 +74,7 @@ async def test_a_body_that_drips_ends_in_408(make_world) -> None:
 
 
 async def test_dripping_bodies_hold_the_places_of_their_sender_alone(make_world) -> None:
-    world = await make_world(Limits(body_timeout_s=1.5, concurrent=2))
+    world = await make_world(Limits(body_timeout_s=5, concurrent=2))
     slow = [asyncio.create_task(world.http.post(CHAT, content=dripping(0.05))) for _ in range(2)]
     await until(lambda: len(next(iter(world.tutor.limiter.counts.leases._taken.values()), ())) == 2)
     assert code(await world.ask()) == (429, "rate_limit_exceeded")
@@ -100,7 +100,7 @@ async def test_a_body_is_not_read_for_who_is_over_the_limit_or_has_no_key(make_w
 
 
 async def test_a_gateway_that_is_full_says_so_and_is_not_dead(make_world) -> None:
-    world = await make_world(Limits(open_requests=2, body_timeout_s=1.0))
+    world = await make_world(Limits(open_requests=2, body_timeout_s=5))
     slow = [asyncio.create_task(world.http.post(CHAT, content=dripping(0.05))) for _ in range(2)]
     await asyncio.sleep(0.3)
     full = await world.http.get("/v1/models")
