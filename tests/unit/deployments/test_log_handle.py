@@ -74,7 +74,7 @@ async def test_a_writer_that_stays_dead_is_unavailable_in_time() -> None:
         raise ActorDiedError
 
     with pytest.raises(ServiceUnavailable):
-        await asyncio.wait_for(LogHandle(Handle(act), 0.3).append([entry(0)]), 5)  # type: ignore[arg-type]
+        await asyncio.wait_for(LogHandle(Handle(act), 0.3).append([entry(0)]), 60)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
