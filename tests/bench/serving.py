@@ -1,14 +1,17 @@
 """What guard, log and graph cost over the bare engine: tokens per second, time to the first window, CPU time.
 
-    python -m tests.bench.serving [--json] [--figure FILE] [--questions 16] [--tokens 48] [--streams 1 4 8] [--plain]
+    python -m tests.bench.serving [--json] [--figure FILE] [--rounds 1] [--questions 16] [--tokens 48]
+        [--streams 1 4 8] [--plain]
 
 In both runs the engine has one core; guard, graph and clients have the other. The bare engine runs before the graph and
-after it, so that a machine that changes is seen. What the guard's models take is measured alone and taken off the added
-time, since it is work that was asked for, not the graph's. `--plain` starts the graph without HAProxy and the other
-settings of deployments/throughput.py. A second row has the newest knowledge pack of this machine, if there is one.
+after it, so that a machine that changes is seen; of several rounds the table has medians, and every round's ratio. What
+the guard's models take is measured alone and taken off the added time, since it is work that was asked for, not the
+graph's. `--plain` starts the graph without HAProxy and the other settings of deployments/throughput.py. Another row has
+the newest knowledge pack of this machine, if there is one.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -29,18 +32,23 @@ from tests.serve.conftest import MODELS, ROOT
 TARGETS = {"tokens_per_s_ratio": 0.92, "added_p50_ms": 15.0, "added_p99_ms": 50.0}
 
 
-def measure(count: int, tokens: int, streams: Sequence[int], env: dict[str, str]) -> dict[str, Any]:
+def measure(count: int, tokens: int, streams: Sequence[int], env: dict[str, str], rounds: int) -> dict[str, Any]:
     """All of it, as one JSON-able object."""
     folder = embedded.prepare(MODELS, print).path
-    before = _bare(folder, count, tokens, streams)
-    taken = _alone("guard", str(folder), OTHER_CORE, count, tokens, given=json.dumps(before["first_windows"]))
+    bares, graphs = [_bare(folder, count, tokens, streams)], []
+    taken = _alone("guard", str(folder), OTHER_CORE, count, tokens, given=json.dumps(bares[0]["first_windows"]))
     guard = {int(number): ms for number, ms in taken["took_ms"].items()}
-    with serving_graph.started(None, **env) as place:
-        graph = serving_graph.measure(place, count, tokens, streams)
-    after = _bare(folder, count, tokens, streams)
-    rows = [_row(*each, guard) for each in zip(before["stretches"], after["stretches"], graph, strict=True)]
+    for _ in range(rounds):
+        with serving_graph.started(None, **env) as place:
+            graphs.append(serving_graph.measure(place, count, tokens, streams))
+        bares.append(_bare(folder, count, tokens, streams))
+    told = [
+        [_row(*each, guard) for each in zip(before["stretches"], after["stretches"], graph, strict=True)]
+        for (before, after), graph in zip(itertools.pairwise(bares), graphs, strict=True)
+    ]
     return {
-        "rows": rows,
+        "rows": [together(rows) for rows in zip(*told, strict=True)],
+        "rounds": rounds,
         "retrieval": _with_retrieval(count, tokens, streams, env),
         "guard_ms": _quantiles(guard.values()),
         "questions": count,
@@ -85,6 +93,23 @@ def _row(
     }  # fmt: skip
 
 
+def together(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One row of several rounds' for the same streams: their medians, and every round's ratio."""
+    ratios = sorted(row["tokens_per_s_ratio"] for row in rows)
+    whole = {"streams": rows[0]["streams"], "failed": sum(row["failed"] for row in rows), "ratios": ratios}
+    return _middle(rows) | whole
+
+
+def _middle(values: Sequence[Any]) -> Any:
+    """The median of numbers, and of what holds numbers part by part."""
+    if isinstance(values[0], dict):
+        shared = [name for name in values[0] if all(name in each for each in values)]
+        return {name: _middle([each[name] for each in values]) for name in shared}
+    if isinstance(values[0], list):
+        return [_middle(each) for each in zip(*values, strict=True)]
+    return statistics.median(values)
+
+
 PERCENTS = {"p50": 50, "p99": 99}
 
 
@@ -117,6 +142,9 @@ def show(found: dict[str, Any]) -> str:
             f"{row['bare_first_ms']['p50']:>12.0f}{row['first_ms']['p50']:>12.0f}{row['added_p50_ms']:>11.0f}"
             f"{row['added_p99_ms']:>11.0f}{row['failed']:>8}"
         )
+    if found["rounds"] > 1:
+        lines += [f"ratio in {found['rounds']} rounds, {row['streams']} streams: "
+                  + ", ".join(f"{ratio:.3f}" for ratio in row["ratios"]) for row in found["rows"]]  # fmt: skip
     lines += _retrieval_lines(found["retrieval"])
     for row in found["rows"]:
         used = sorted(row["cpu_ms_per_request"].items(), key=lambda pair: -pair[1])
@@ -141,14 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--figure", type=Path)
-    parser.add_argument(
-        "--questions", type=int, default=len(QUESTIONS), choices=range(1, len(QUESTIONS) + 1), metavar="N"
-    )
+    parser.add_argument("--questions", type=int, default=len(QUESTIONS), choices=range(1, 1000), metavar="N")
+    parser.add_argument("--rounds", type=int, default=1, choices=range(1, 100), metavar="N")
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args(arguments)
-    found = measure(given.questions, given.tokens, given.streams, AS_IT_COMES if given.plain else {})
+    found = measure(given.questions, given.tokens, given.streams, AS_IT_COMES if given.plain else {}, given.rounds)
     print(show(found))
     if given.figure:
         given.figure.write_text(serving_drawing.draw(found, TARGETS))

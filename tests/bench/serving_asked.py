@@ -1,5 +1,6 @@
 """What both sides of the serving bench are asked, and what is kept of their answers."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -67,5 +68,5 @@ def pin(process: int, core: int) -> None:
 
 
 def asked(count: int) -> Sequence[tuple[int, str]]:
-    """The first `count` questions, by number."""
-    return list(enumerate(QUESTIONS[:count]))
+    """So many questions by number, over again where there are more than QUESTIONS."""
+    return list(enumerate(itertools.islice(itertools.cycle(QUESTIONS), count)))

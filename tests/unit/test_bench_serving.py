@@ -20,8 +20,8 @@ def stretch(first_s: float, seconds: float, cpu: str) -> dict[str, object]:
 def found() -> dict[str, object]:
     guard = dict.fromkeys(range(4), 10.0)
     row = serving._row(stretch(0.1, 1.0, "bare"), stretch(0.1, 1.0, "bare"), stretch(0.13, 1.25, "graph"), guard)
-    return {"rows": [row], "retrieval": "not run: no knowledge pack", "guard_ms": {"p50": 10.0, "p99": 10.0},
-            "questions": 4, "tokens": 10, "load_average": 0.0}  # fmt: skip
+    return {"rows": [serving.together([row])], "rounds": 1, "retrieval": "not run: no knowledge pack",
+            "guard_ms": {"p50": 10.0, "p99": 10.0}, "questions": 4, "tokens": 10, "load_average": 0.0}  # fmt: skip
 
 
 def test_the_guards_own_time_is_no_part_of_what_the_graph_adds() -> None:
@@ -37,6 +37,19 @@ def test_table_and_picture_tell_every_row() -> None:
     assert "Gateway 7" in text
     assert "0.80" in picture
     assert picture.count("<rect") == 1 + 2 + 6 + 4  # ground, rates, p50 and p99 in three pieces, legend
+
+
+def test_several_rounds_are_told_by_their_medians_and_each_ones_ratio() -> None:
+    guard = dict.fromkeys(range(4), 10.0)
+    bare = stretch(0.1, 1.0, "bare")
+    rows = [serving._row(bare, bare, stretch(0.13, seconds, "graph"), guard) for seconds in (1.25, 2.0, 1.0)]
+    row = serving.together(rows)
+    assert row["ratios"] == pytest.approx([0.5, 0.8, 1.0])
+    assert row["tokens_per_s_ratio"] == pytest.approx(0.8)
+    assert row["bare_tokens_per_s"] == rows[0]["bare_tokens_per_s"]
+    assert (row["streams"], row["failed"], row["cpu_ms_per_request"]) == (4, 0, {"Gateway": 7.0})
+    text = serving.show(found() | {"rows": [row], "rounds": 3})
+    assert "ratio in 3 rounds, 4 streams: 0.500, 0.800, 1.000" in text
 
 
 def test_a_stretch_is_read_as_it_was_told() -> None:
