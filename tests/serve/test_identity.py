@@ -8,7 +8,7 @@ import jwt
 
 from tests.serve.conftest import Running
 
-WITHIN_S = 15.0  # some five on a quiet machine; a view may be ten old
+WITHIN_S = 5.0
 
 
 def status(running: Running, key: str, **headers: str) -> tuple[int, str | None]:

@@ -24,8 +24,7 @@ from tests.monitoring.prometheus import DASHBOARDS, HERE, RULES, Prometheus, pro
 from tests.serve.conftest import Running
 
 MARKER = "zirkonfalter"  # no word of ours, of Ray's, or of a small model
-OF_THE_MACHINE = {"PreceptorDiskFilling", "PreceptorMemoryLow", "PreceptorLogCommitSlow"}
-"""True or not, whatever we do; one stalled commit among few is one in a hundred for five minutes."""
+OF_THE_MACHINE = {"PreceptorDiskFilling", "PreceptorMemoryLow"}  # true or not, whatever we do
 ROWS = [series for rows in metrics.TABLE.values() for series in rows]
 
 

@@ -88,8 +88,6 @@ def test_a_challenger_is_watched_then_heeded_then_taken_back_by_an_alert(running
 
     def judges() -> str:
         answer = running.ask("What is a firewall?", max_tokens=2)
-        if answer.status_code == 503:
-            return ""  # a guard that was late
         assert answer.status_code == 200, answer.text
         about = answer.json()["preceptor"]["request_id"]
         return str(rows(running, f"select guard_digest from exchanges where request_id = '{about}'")[0]["guard_digest"])  # noqa: S608

@@ -60,7 +60,7 @@ async def test_windows_are_judged_while_those_before_them_are_being_logged(world
 
     async def logged(entries: Sequence[Entry]) -> list[Receipt]:
         if any(entry.kind is Kind.window and entry.fields["n"] == 0 for entry in entries):
-            await asyncio.wait_for(all_judged.wait(), 60)
+            await asyncio.wait_for(all_judged.wait(), 20)
         return await append(entries)
 
     async def noting(texts: Sequence[str]) -> list[Scores]:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from app.settings import Limits
+
 
 def appends(world) -> list[list[str]]:
     """The kinds of each append to the exchange log, from now on."""
@@ -33,8 +35,9 @@ async def test_a_request_is_logged_with_an_early_window_and_alone_before_a_late_
     assert found[:2] == [["request"], ["window"]]
 
 
-async def test_a_log_that_is_down_ends_a_request_before_the_model_has_spoken(world) -> None:
-    world.exchange.down, world.model.pause_s = True, 5
+async def test_a_log_that_is_down_ends_a_request_before_the_model_has_spoken(make_world) -> None:
+    world = await make_world(Limits(deadline_s=300))
+    world.exchange.down, world.model.pause_s = True, 120
     for stream in (False, True):
         assert (await asyncio.wait_for(world.ask(stream=stream), 60)).json()["error"]["code"] == "log_unavailable"
     assert world.model.said == 0

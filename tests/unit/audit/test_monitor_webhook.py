@@ -92,7 +92,7 @@ def test_a_long_answer_is_not_read():
     with listening(flood) as url:
         began = time.monotonic()
         Webhook(url, KEY).send(alert())
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
 
 
 def test_silence_and_an_answer_that_drips_end_in_time():
@@ -105,11 +105,11 @@ def test_silence_and_an_answer_that_drips_end_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         refused(f"http://127.0.0.1:{silent.getsockname()[1]}", step_s=0.3, whole_s=60.0)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 3
     with listening(drip) as url:
         began = time.monotonic()
         refused(url, step_s=60.0, whole_s=0.5)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 3
 
 
 def test_nobody_there_is_told_without_the_url():

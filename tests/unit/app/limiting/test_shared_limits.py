@@ -100,7 +100,7 @@ async def test_a_redis_that_hangs_holds_nobody_up(server: RedisServer) -> None:
     began = time.monotonic()
     refused = await asyncio.gather(*(limiter.check(person()) for _ in range(100)), return_exceptions=True)
     assert {type(error) for error in refused} == {Fault}
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
     server.thaw()
     await patient.check(person())
 
