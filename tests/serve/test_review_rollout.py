@@ -34,15 +34,17 @@ def until(seconds: float, found: Any) -> Any:
 
 
 def test_two_reviewers_judge_what_was_refused(running: Running) -> None:
-    assert running.ask(REFUSED).status_code == 400
+    refused = running.ask(REFUSED)
+    assert refused.status_code == 400
+    about = refused.json()["error"]["preceptor"]["request_id"]
     for name in ("rev-a", "rev-b"):
         env = running.env | {
             "PRECEPTOR_API_KEY": running.mint(name, "--role", "reviewer"),
             "PRECEPTOR_URL": running.url,
         }
         reviewer = Running(**{**vars(running), "env": env})
-        items = json.loads(reviewer.run("app.review", "list").stdout)["items"]
-        about = next(item["about"] for item in items if "flagged" in item["reasons"])
+        items = json.loads(reviewer.run("app.review", "list", "--limit", "200").stdout)["items"]
+        assert "flagged" in next(item["reasons"] for item in items if item["about"] == about)
         shown = json.loads(reviewer.run("app.review", "show", about).stdout)
         assert any("ransomware" in (record["text"] or "") for record in shown["records"])
         reviewer.run("app.review", "label", about, "harmful", "REFUSE")
